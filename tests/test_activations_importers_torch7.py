@@ -226,6 +226,44 @@ def test_states_may_stand_in_another_order(tmp_path: Path) -> None:
     assert_computes(imported(tmp_path, saved).model, weights, lstm_step)
 
 
+def lstm_with_peepholes(weights: Weights, peepholes: Any, *, output_on_old_cell: bool = False) -> Object:
+    """Build a step of an LSTM whose gates also depend on the cell: i and f on the old one, o on the new one."""
+    inputs = [node(module("nn.Identity")) for _ in range(3)]
+    x, prev_c, prev_h = node(one_hot(len(CHARACTERS)), inputs[0]), *inputs[1:]
+
+    def gate(letter: str, cell: Node | None) -> Node:
+        w, u, b, b2 = weights.layers[0][letter]
+        terms = [node(linear(w, b), x), node(linear(u, b2), prev_h)]
+        if cell is not None:
+            terms.append(node(module("nn.CMul", weight=peepholes[letter][None]), cell))
+        return node(module("nn.Sigmoid" if letter in "ifo" else "nn.Tanh"), node(module("nn.CAddTable"), *terms))
+
+    added = node(module("nn.CMulTable"), gate("i", prev_c), gate("g", None))
+    next_c = node(module("nn.CAddTable"), node(module("nn.CMulTable"), gate("f", prev_c), prev_c), added)
+    out = gate("o", prev_c if output_on_old_cell else next_c)
+    next_h = node(module("nn.CMulTable"), out, node(module("nn.Tanh"), next_c))
+    return gmodule(inputs, [next_c, next_h, node(linear(weights.readout, weights.readout_bias), next_h)])
+
+
+def test_peepholes_are_read(tmp_path: Path) -> None:
+    weights, rng = drawn("ifgo", n_layers=1), np.random.default_rng(3)
+    peepholes = {letter: rng.normal(0, 1, N_UNITS) for letter in "ifo"}
+
+    def step(layer: Any, x: Any, state: Any) -> Any:
+        h, c = state
+        a = {letter: w @ x + b + u @ h + b2 for letter, (w, u, b, b2) in layer.items()}
+        i, f = (sigmoid(a[letter] + peepholes[letter] * c) for letter in "if")
+        c = f * c + i * np.tanh(a["g"])
+        return sigmoid(a["o"] + peepholes["o"] * c) * np.tanh(c), c
+
+    graph = lstm_with_peepholes(weights, peepholes)
+    result = imported(tmp_path, table(rnn=graph, vocab=array_of(list(CHARACTERS))))
+    assert_computes(result.model, weights, step)
+    graph = lstm_with_peepholes(weights, peepholes, output_on_old_cell=True)
+    with pytest.raises(ActivationError, match="has other peepholes than one to each of the gates"):
+        imported(tmp_path, table(rnn=graph, vocab=array_of(list(CHARACTERS))))
+
+
 @pytest.mark.parametrize("old", [False, True])
 def test_inputs_of_a_graph_may_be_layers_themselves(old: bool, tmp_path: Path) -> None:
     """The state is then told from the character by the shape of its matrix."""
@@ -384,7 +422,6 @@ def test_of_several_networks_one_is_chosen(tmp_path: Path) -> None:
 def unread_networks() -> dict[str, tuple[Any, str]]:
     weights = drawn("ifgo")
     w = weights.layers[0]
-    step = [node(module("nn.Identity")) for _ in range(2)]
 
     def rnn(h: Callable[[Node], Node], top: Callable[[Node, Node], Node]) -> Any:
         inputs = [node(module("nn.Identity")) for _ in range(2)]
@@ -400,8 +437,6 @@ def unread_networks() -> dict[str, tuple[Any, str]]:
     def normalised(given: Node) -> Node:
         return tanh(node(module("nn.BatchNormalization", weight=np.ones(5), bias=np.zeros(5), eps=1e-5), given))
 
-    peephole = node(module("nn.CMul", weight=np.ones(5)), step[1])
-    assert peephole.inputs == [step[1]]
     return {
         "batch normalisation in char-rnn": (
             rnn(normalised, lambda new, x: new),

@@ -234,7 +234,7 @@ def rnn_step(layer: Any, x: Array, state: tuple[Array, ...]) -> tuple[Array, ...
 def logits(weights: Weights, step: Callable[..., tuple[Array, ...]], ids: Sequence[int]) -> Array:
     """Compute the logits after every character, (n_chars, n_characters), from the zero state."""
     n_units = weights.readout.shape[1]
-    states = [(np.zeros(n_units),) * (2 if step is lstm_step else 1) for _ in weights.layers]
+    states = [(np.zeros(n_units),) * (2 if "f" in weights.layers[0] else 1) for _ in weights.layers]
     outputs = []
     for id_ in ids:
         x = np.eye(len(weights.readout))[id_] if weights.embedding is None else weights.embedding[id_]

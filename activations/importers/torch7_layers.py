@@ -1,6 +1,7 @@
 """Finding the layers of a network of Lua Torch, which its modules describe."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ def _names(network: Network) -> set[str]:
     rows = [part for layer in network.layers for gate in layer.gates for part in (gate.on_input, gate.on_hidden)]
     rows += [network.readout] if network.readout else []
     names = {row.weight for row in rows} | {row.bias for row in rows if row.bias}
+    names |= {name for layer in network.layers for name in layer.peepholes}
     return names | ({network.embedding} if network.embedding else set())
 
 
@@ -82,7 +84,10 @@ class _Takes:
 
 def _stack(takes: _Takes, network: Network) -> Stack:
     first = network.layers[0]
-    kinds = {(len(plan.gates), plan.relu, plan.reset_before, plan.update_swapped) for plan in network.layers}
+    kinds = {
+        (len(plan.gates), plan.relu, plan.reset_before, plan.update_swapped, bool(plan.peepholes))
+        for plan in network.layers
+    }
     if len(kinds) > 1:
         raise ActivationError(f"the layers of {network.name} are of different kinds, which is not read")
     order = "".join(gate.letter for gate in _in_order(takes, first))
@@ -114,7 +119,9 @@ def _layer(takes: _Takes, plan: LayerPlan, order: str) -> tuple[ImportedLayer, s
         _all_biases(takes, inputs),
         _all_biases(takes, hidden),
     )
-    names = dict.fromkeys(part.weight for part in (*inputs, *hidden))
+    if plan.peepholes:
+        layer = replace(layer, peepholes=np.stack([takes.matrix(name, 1) for name in plan.peepholes]))
+    names = dict.fromkeys([*(part.weight for part in (*inputs, *hidden)), *plan.peepholes])
     note = ", ".join(f"{name} {takes.matrix(name).shape}" for name in names)
     return layer, f"{note} on [x; h]" if inputs[0].weight == hidden[0].weight else note
 

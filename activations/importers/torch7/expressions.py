@@ -29,9 +29,9 @@ class Expression:
     """An expression.
 
     Attributes:
-        kind: `input`, `inputs`, `one_hot`, `embedding`, `linear`, `layer`, `sum`, `product`, `sigmoid`, `tanh`, `relu`,
-            `negative`, `complement` (1 minus it), `scaled`, `softmax`, `parts` (a table) or `stacked` (rows, n at a
-            time).
+        kind: `input`, `inputs`, `one_hot`, `embedding`, `linear`, `diagonal`, `layer`, `sum`, `product`, `sigmoid`,
+            `tanh`, `relu`, `negative`, `complement` (1 minus it), `scaled`, `softmax`, `parts` (a table) or `stacked`
+            (rows, n at a time).
         arguments: What it is a function of.
         module: The module that has its weights, of an embedding, a linear layer or a recurrent layer.
         numbers: Number of an input; first and last row of a linear layer; n.
@@ -158,6 +158,8 @@ class Evaluator:
             return make("linear", value, module=module, numbers=(0, weight[0]))
         if kind in _EMBEDDING and _weight(module) is not None and not module.attributes.get("maxNorm"):
             return make("embedding", value, module=module)
+        if kind == "CMul" and isinstance(module.attributes.get("weight"), Tensor):
+            return make("diagonal", value, module=module)
         if kind == "OneHot":
             return make("one_hot", value)
         if kind in _OF_SEQUENCES and _weight(module) is not None:

@@ -10,7 +10,7 @@ Source:
     github.com/Element-Research/rnn: `SeqLSTM.lua`, `SeqGRU.lua`, which go back to torch-rnn.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
@@ -79,9 +79,11 @@ class LayerPlan:
         relu: True for rectified units.
         reset_before: True if the reset gate of a GRU acts before the recurrent matrix.
         update_swapped: True if the update gate of a GRU is the share of the candidate.
+        peepholes: Names of the peepholes to the gates i, f and o of an LSTM; empty if it has none.
     """
 
     gates: tuple[Gate, ...]
+    peepholes: tuple[str, ...] = ()
     relu: bool = False
     reset_before: bool = False
     update_swapped: bool = False
@@ -230,7 +232,7 @@ class _Recogniser:
             return self._gru(hidden)
         if hidden.kind not in ("tanh", "relu"):
             raise ActivationError(f"a {hidden.kind} is where a recurrent layer is expected")
-        x, h = self._two_sources(hidden.arguments[0])
+        x, h = self._two_sources(_terms(hidden.arguments[0]))
         self._states[hidden] = h.arguments[0]
         gate = Gate("h", self._rows(x), self._rows(h))
         return LayerPlan(gates=(gate,), relu=hidden.kind == "relu"), x.arguments[0]
@@ -248,11 +250,26 @@ class _Recogniser:
         forget, old_cell = _factors(kept, "sigmoid", "input")
         into, candidate = _factors(added, "sigmoid", "tanh")
         by_letter = {"i": into, "f": forget, "g": candidate, "o": out}
-        sources = {letter: self._two_sources(gate.arguments[0]) for letter, gate in by_letter.items()}
+        sums = {letter: _terms(gate.arguments[0]) for letter, gate in by_letter.items()}
+        sources = {
+            letter: self._two_sources([term for term in terms if term.kind != "diagonal"])
+            for letter, terms in sums.items()
+        }
         x, h = self._common(sources)
         gates = tuple(Gate(letter, self._rows(on_x), self._rows(on_h)) for letter, (on_x, on_h) in sources.items())
         self._states |= {hidden: h, cell: old_cell}
-        return LayerPlan(gates=gates), x
+        return LayerPlan(gates=gates, peepholes=self._peepholes(sums, {"i": old_cell, "f": old_cell, "o": cell})), x
+
+    def _peepholes(self, sums: Mapping[str, list[Expression]], cells: Mapping[str, Expression]) -> tuple[str, ...]:
+        """Return the names of the peepholes, which are on the old cell but for that of the output gate."""
+        diagonals = [(letter, term) for letter, terms in sums.items() for term in terms if term.kind == "diagonal"]
+        if not diagonals:
+            return ()
+        by_letter = dict(diagonals)
+        is_known = len(diagonals) == len(cells) and by_letter.keys() == cells.keys()
+        if not is_known or any(by_letter[letter].arguments[0] is not cell for letter, cell in cells.items()):
+            raise ActivationError("it has other peepholes than one to each of the gates i, f and o")
+        return tuple(self._weight(by_letter[letter].module) for letter in cells)
 
     def _gru(self, hidden: Expression) -> tuple[LayerPlan, Expression]:
         """Match z n + (1 - z) h, or z h + (1 - z) n; n = tanh(W x + U (r h)), or tanh(W x + r (U h))."""
@@ -278,7 +295,9 @@ class _Recogniser:
         on_h = gated[0] if reset_before else on_hidden
         if on_h.kind != "linear" or (on_hidden if reset_before else on_h.arguments[0]) is not old:
             _raise_no("GRU")
-        sources = {"z": self._two_sources(update.arguments[0]), "r": self._two_sources(reset.arguments[0])}
+        sources = {
+            letter: self._two_sources(_terms(gate.arguments[0])) for letter, gate in (("z", update), ("r", reset))
+        }
         x, h = self._common(sources)
         if h is not old or on_x[0].arguments[0] is not x:
             _raise_no("GRU")
@@ -287,9 +306,8 @@ class _Recogniser:
         self._states[hidden] = old
         return LayerPlan(gates=tuple(gates), reset_before=reset_before, update_swapped=candidate is share), x
 
-    def _two_sources(self, value: Expression) -> tuple[Expression, Expression]:
+    def _two_sources(self, terms: Sequence[Expression]) -> tuple[Expression, Expression]:
         """Return the linear layers on the input and on the hidden state, of which a pre-activation is the sum."""
-        terms = _terms(value)
         if len(terms) != 2 or any(term.kind != "linear" for term in terms):
             raise ActivationError("a gate is not the sum of two linear layers, one on the input and one on the state")
         states = [term for term in terms if term.arguments[0].kind == "input"]
