@@ -26,7 +26,7 @@ _ROWS_AXES = (2, -2)  # of (n_lanes, n_parts, n_rows)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """An expression.
+    """Something that a model computes from its inputs and weights.
 
     Attributes:
         kind: `input`, `inputs`, `one_hot`, `embedding`, `linear`, `diagonal`, `layer`, `sum`, `product`, `sigmoid`,
@@ -48,7 +48,7 @@ class Expression:
 
 
 class Algebra:
-    """Makes expressions, each once."""
+    """Makes expressions, and only one object of those that are equal."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], Expression] = {}

@@ -40,7 +40,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """A graph.
+    """The nodes of a `nn.gModule`, in the order in which they compute.
 
     Attributes:
         nodes: The nodes, each after those that it takes its inputs from; the last one collects the outputs.

@@ -261,7 +261,7 @@ class _Recogniser:
         return LayerPlan(gates=gates, peepholes=self._peepholes(sums, {"i": old_cell, "f": old_cell, "o": cell})), x
 
     def _peepholes(self, sums: Mapping[str, list[Expression]], cells: Mapping[str, Expression]) -> tuple[str, ...]:
-        """Return the names of the peepholes, which are on the old cell but for that of the output gate."""
+        """Return the names of the peepholes: those of i and f are on the old cell, that of o on the new one."""
         diagonals = [(letter, term) for letter, terms in sums.items() for term in terms if term.kind == "diagonal"]
         if not diagonals:
             return ()

@@ -30,7 +30,7 @@ class Binary:
         file.seek(0)
 
     def characters(self, n: int) -> bytes:
-        """Read bytes.
+        """Read bytes as they are.
 
         Raises:
             ActivationError: If the file has no such number of them.

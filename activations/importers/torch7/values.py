@@ -44,7 +44,7 @@ class Storage:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Tensor:
-    """A tensor.
+    """A view of some of the numbers of a storage.
 
     Attributes:
         array: Its numbers, a read-only view of those of its storage.
@@ -67,7 +67,7 @@ class Function:
 
 
 class File(NamedTuple):
-    """What a file holds.
+    """The value that a file holds, and what is counted in it.
 
     Attributes:
         root: Its value, or a list of all values if it was written to several times.
