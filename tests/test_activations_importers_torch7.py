@@ -98,6 +98,18 @@ def test_a_model_of_torch_rnn_computes_what_it_did(letters: str, adapter: bool, 
     assert not result.parts.unused
 
 
+@pytest.mark.parametrize("embeds", [False, True])
+@pytest.mark.parametrize("letters", STEPS)
+def test_nothing_is_guessed_by_shapes(letters: str, embeds: bool, tmp_path: Path) -> None:
+    """As many characters as units and inputs, so that all matrices are square."""
+    n = len(CHARACTERS)
+    weights = random_weights(letters, n, n, 2, n_embedding=n if embeds else 0)
+    build = {"ifgo": lstm_graph, "rzn": gru_graph, "h": rnn_graph}[letters]
+    embedded, one_hots = torch_rnn_checkpoint, char_rnn_checkpoint
+    value = embedded(weights, CHARACTERS) if embeds else one_hots(build(weights), CHARACTERS)
+    assert_computes(imported(tmp_path, value).model, weights, STEPS[letters])
+
+
 @pytest.mark.parametrize(
     "options", [{"ascii": True}, {"long_bytes": 4}, {"versions": False}], ids=["ascii", "32 bits", "without versions"]
 )
