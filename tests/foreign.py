@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch7_programs import Weights, char_rnn_checkpoint, gru_graph, lstm_graph, rnn_graph
+from torch7_writer import save
 
 from activations.models.char_rnn import CharRNN
 
@@ -311,6 +313,27 @@ def npy_of_a_dict(model: CharRNN, path: Path) -> None:
     path.write_bytes(content.getvalue())
 
 
+def torch7_weights(model: CharRNN) -> Weights:
+    """Return the weights of a model in the notation of the equations; char-rnn's z has the opposite sign of ours."""
+    letters = {"lstm": "ifgo", "gru_reset_before": "rzn", "rnn": "h"}[model.config.cell]
+    stacks = []
+    for layer in layers(model):
+        blocks = [np.split(layer[name].astype(float), len(letters)) for name in layer]
+        signs = [-1 if letter == "z" else 1 for letter in letters]
+        stacks.append({letter: tuple(signs[k] * block[k] for block in blocks) for k, letter in enumerate(letters)})
+    readout, bias = ends(model)
+    embedding = weights(model).get("embedding.weight")
+    return Weights(
+        stacks, readout.astype(float), bias.astype(float), None if embedding is None else embedding.astype(float)
+    )
+
+
+def char_rnn(model: CharRNN, path: Path) -> None:
+    """Write a checkpoint as char-rnn of Lua Torch does."""
+    build = {"lstm": lstm_graph, "gru_reset_before": gru_graph, "rnn": rnn_graph}[model.config.cell]
+    save(path, char_rnn_checkpoint(build(torch7_weights(model)), model.vocabulary.characters))
+
+
 Writer = Callable[[CharRNN, Path], None]
 _ALL = ("lstm", "gru", "rnn", "rnn_relu")
 _RNNS = ("rnn", "rnn_relu")
@@ -340,4 +363,5 @@ FORMATS: dict[str, tuple[Writer, tuple[str, ...], bool]] = {
     ".npz of column vectors": (column_npz, _RNNS, False),
     "a pickle of arrays": (pickled_arrays, _RNNS, False),
     ".npy of a dictionary": (npy_of_a_dict, _RNNS, False),
+    "char-rnn": (char_rnn, ("lstm", "gru_reset_before", "rnn"), False),
 }

@@ -37,7 +37,7 @@ class Contents:
         roles: The role of every array, also of those that no model is made of.
         numbers: The path of everything else that may be numbers: Python's floats and fractions, bytes, and empty lists,
             which some formats make of small arrays; without the settings of modules and optimisers.
-        facts: Numbers and strings, such as `rnn.mode`.
+        facts: Numbers and strings, such as `rnn.mode`, and what networks compute (`torch7.networks`).
         plain_values: Lists, dictionaries, strings, bytes and lists of integers, one of which may be a vocabulary.
         beside: Names of plain values that are from another file beside this one.
         modules: The classes of the parts of a pickled module.
@@ -48,7 +48,7 @@ class Contents:
     arrays: Arrays = field(default_factory=dict)
     roles: dict[str, ArrayRole] = field(default_factory=dict)
     numbers: dict[str, NamePath] = field(default_factory=dict)
-    facts: dict[str, str | int | float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     plain_values: dict[str, Any] = field(default_factory=dict)
     beside: set[str] = field(default_factory=set)
     modules: dict[str, str] = field(default_factory=dict)

@@ -16,6 +16,8 @@ from activations.importers.flattening import flatten
 from activations.importers.foreign_formats import refuse_known_format, refuse_known_zip
 from activations.importers.pickles import MAX_BYTES, read_pickle
 from activations.importers.safetensors_files import SAFETENSORS, is_safetensors, read_safetensors
+from activations.importers.torch7.contents import torch7_contents
+from activations.importers.torch7.reading import is_torch7
 from activations.importers.torch_files import LEGACY_MAGIC, member_bytes, read_legacy, read_torch_zip
 
 _MAX_JSON_BYTES = 400_000_000
@@ -85,6 +87,8 @@ def _read(file: BinaryIO, size: int) -> Contents:
         return flatten("a numpy file", _read_all(file, size, lambda: _read_npy(file, size)), size)
     if is_safetensors(start, size):
         return read_safetensors(file, size)
+    if is_torch7(start):
+        return torch7_contents(file, size)
     if start.removeprefix(_BOM).lstrip()[:1] in (b"[", b"{", b'"'):
         return flatten("JSON", _read_json(file, size), size)
     try:
@@ -94,7 +98,8 @@ def _read(file: BinaryIO, size: int) -> Contents:
             raise
         refuse_known_format(start)
         raise ActivationError(
-            "it is neither a PyTorch file, nor a pickle, nor safetensors, nor numpy's .npz or .npy, nor JSON"
+            "it is neither a PyTorch file, nor a pickle, nor safetensors, nor numpy's .npz or .npy, nor JSON, nor Lua "
+            "Torch's .t7"
         ) from error
 
 

@@ -13,6 +13,7 @@ from activations.importers.numpy_layers import find_lists, find_named
 from activations.importers.parts import Parts, UnusedArrays
 from activations.importers.repeated import distinct
 from activations.importers.stacked_layers import find_stacked
+from activations.importers.torch7_layers import find_torch7
 from activations.importers.torch_layers import find_torch
 
 _OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
@@ -47,10 +48,11 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             "weight itself; remove that in the program that has the model (torch.nn.utils.…remove), and save it again"
         )
     distinct_arrays = distinct(arrays)
-    for find in (find_torch, find_named, find_lists, _find_by_shapes):
-        parts = find(UnusedArrays(distinct_arrays.arrays), contents.facts)
+    finders = [(find, distinct_arrays.arrays) for find in (find_torch, find_named, find_lists, _find_by_shapes)]
+    for find, given in [(find_torch7, arrays), *finders]:  # Torch7's networks say which arrays are the same
+        parts = find(UnusedArrays(given), contents.facts)
         if parts is not None:
-            used_once = set(distinct_arrays.arrays) - {*parts.unused, *parts.aside}
+            used_once = set(given) - {*parts.unused, *parts.aside}
             used = {name for one in used_once for name in distinct_arrays.in_file(one)}
             unused, aside = _left_over(contents, used, candidates - {*used, *parts.aside})
             notes = {**parts.notes, "repeated": distinct_arrays.repeated(sorted(used_once))}
