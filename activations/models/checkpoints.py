@@ -45,6 +45,8 @@ _SAVED_GLOBALS = {
     "torch HalfStorage",
 }
 _MAX_PICKLE_BYTES = 50_000_000
+TrainingRecord = Mapping[str, Any]
+"""What a checkpoint says about a training: settings, losses and hashes by name; see `Training.record`."""
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -52,7 +54,7 @@ def save_model(
     model: CharRNN,
     path: Path | str,
     *,
-    training: Mapping[str, str | int | float] | None = None,
+    training: TrainingRecord | None = None,
     dtype: str = "float32",
 ) -> None:
     """Write a checkpoint, whole or not at all.
@@ -116,7 +118,7 @@ def load_model(path: Path | str) -> CharRNN:
     return model.eval()
 
 
-def training_record(path: Path | str) -> dict[str, str | int | float]:
+def training_record(path: Path | str) -> dict[str, Any]:
     """Return what a checkpoint says about the training of its model.
 
     Raises:
