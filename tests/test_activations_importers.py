@@ -542,12 +542,6 @@ def test_layers_of_two_names_are_named() -> None:
     assert "encoder.gru. and decoder.gru. are taken as layers on one another" in str(result.warning)
 
 
-def test_grus_of_separate_matrices_come_with_a_doubt(tmp_path: Path) -> None:
-    model = random_rnn("gru", 1, 5, 4, 0, 0)
-    FORMATS["named linears"][0](model, tmp_path / "m.pt")
-    assert "GRUs of separate matrices differ" in str(import_model(tmp_path / "m.pt", Vocabulary("abcd")).warning)
-
-
 def test_what_only_looks_like_gates_is_no_model() -> None:
     square = np.ones((8, 8), np.float32)
     attention = {f"blocks.{n}.{name}.weight": square for n in range(2) for name in ("query", "key", "value", "out")}

@@ -1,17 +1,19 @@
 """Assembling a model of ours from the parts of another program's model."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from activations.errors import ActivationError
 from activations.importers.interpretation import TRANSPOSED, Interpretation
-from activations.importers.parts import GATES, ImportedLayer, Matrix, Parts
+from activations.importers.parts import GATES, ImportedLayer, Matrix, Parts, Stack
 from activations.models.cells.kinds import CELLS, Cell
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary
 
+_GRU = 3
 _GATE_OF_LETTER = {
     "i": "input_gate",
     "f": "forget_gate",
@@ -41,6 +43,8 @@ def assemble(parts: Parts, interpretation: Interpretation, vocabulary: Vocabular
         n_layers=len(parts.stack.layers),
         n_units=parts.stack.n_units,
         n_embedding=0 if parts.embedding is None else parts.embedding.shape[1],
+        gates=interpretation.gate_function,
+        **_options(parts.stack),
     )
     with torch.random.fork_rng(devices=[]):  # a new model draws its weights, which should not change later draws
         model = CharRNN(config, replace(vocabulary, characters=interpretation.characters))
@@ -52,6 +56,16 @@ def assemble(parts: Parts, interpretation: Interpretation, vocabulary: Vocabular
         raise ActivationError(f"the parts do not fit together: {str(error).splitlines()[-1].strip()}") from error
     model.trained = True
     return model.eval()
+
+
+def _options(stack: Stack) -> dict[str, Any]:
+    """Return the options of the cell that follow from the arrays that its layers have."""
+    extras = stack.layers[0].extras
+    return {
+        "peepholes": "peepholes" in extras,
+        "n_projected": stack.n_hidden if "projection" in extras else 0,
+        "layer_norm": "norm_cell" in extras,
+    }
 
 
 def _check(parts: Parts, interpretation: Interpretation) -> None:
@@ -72,6 +86,10 @@ def _check(parts: Parts, interpretation: Interpretation) -> None:
         )
     if interpretation.transposed not in TRANSPOSED:
         raise ActivationError(f"transposed is {interpretation.transposed!r}; choose one of {', '.join(TRANSPOSED)}")
+    if interpretation.transposed != "no" and parts.stack.n_hidden != parts.stack.n_units:
+        raise ActivationError("no matrix of layers with projected hidden states is square, and so none is transposed")
+    if interpretation.update_swapped and n_gates != len(GATES[_GRU]):
+        raise ActivationError("an update gate can be swapped in a GRU only; remove --update-swapped")
 
 
 def _weights(parts: Parts, interpretation: Interpretation, cell: Cell) -> dict[str, Matrix]:
@@ -85,16 +103,25 @@ def _weights(parts: Parts, interpretation: Interpretation, cell: Cell) -> dict[s
         weights["embedding.weight"] = parts.embedding
     gates_in_file = [_GATE_OF_LETTER[letter] for letter in interpretation.gates]
     blocks_in_order = [gates_in_file.index(gate) for gate in cell.gate_names]
+    signs = [-1 if interpretation.update_swapped and gate == "update_gate" else 1 for gate in cell.gate_names]
     for n, found_layer in enumerate(parts.stack.layers):
         layer = _arranged(found_layer, interpretation, joined=parts.stack.joined)
-        for name, rows in (
-            ("weight_ih", layer.input),
-            ("weight_hh", layer.recurrent),
-            ("bias_ih", layer.input_bias),
-            ("bias_hh", layer.recurrent_bias),
-        ):
-            blocks = np.split(rows, len(cell.gate_names))
-            weights[f"rnn.{name}_l{n}"] = np.concatenate([blocks[block] for block in blocks_in_order])
+        by_gate = {
+            "weight_ih": layer.input,
+            "weight_hh": layer.recurrent,
+            "bias_ih": layer.input_bias,
+            "bias_hh": layer.recurrent_bias,
+            "gain_ih": layer.input_gain,
+            "gain_hh": layer.recurrent_gain,
+        }
+        for name, rows in by_gate.items():
+            if rows is not None:
+                blocks = np.split(rows, len(cell.gate_names))
+                weights[f"rnn.{name}_l{n}"] = np.concatenate(
+                    [sign * blocks[block] for sign, block in zip(signs, blocks_in_order, strict=True)]
+                )
+        whole = {"weight_hr": layer.projection, "peepholes": layer.peepholes, "norm_cell": layer.norm_cell}
+        weights |= {f"rnn.{name}_l{n}": array for name, array in whole.items() if array is not None}
     return weights
 
 

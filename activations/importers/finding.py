@@ -10,6 +10,7 @@ from activations.importers.contents import Arrays, Contents, NamePath
 from activations.importers.linear_layers import find_linears
 from activations.importers.numpy_layers import find_lists, find_named
 from activations.importers.parts import Parts, UnusedArrays
+from activations.importers.repeated import distinct
 from activations.importers.torch_layers import find_torch
 
 _OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
@@ -43,12 +44,15 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             f"{reparametrised} is what a weight is made from (pruning, weight or spectral normalisation), and not the "
             "weight itself; remove that in the program that has the model (torch.nn.utils.…remove), and save it again"
         )
+    distinct_arrays = distinct(arrays)
     for find in (find_torch, find_named, find_lists, find_linears):
-        parts = find(UnusedArrays(arrays), contents.facts)
+        parts = find(UnusedArrays(distinct_arrays.arrays), contents.facts)
         if parts is not None:
-            used = set(arrays) - {*parts.unused, *parts.aside}
+            used_once = set(distinct_arrays.arrays) - {*parts.unused, *parts.aside}
+            used = {name for one in used_once for name in distinct_arrays.in_file(one)}
             unused, aside = _left_over(contents, used, candidates - {*used, *parts.aside})
-            return replace(parts, unused=unused, aside=aside, left_out=_left_out(contents, prefix))
+            notes = {**parts.notes, "repeated": distinct_arrays.repeated(sorted(used_once))}
+            return replace(parts, notes=notes, unused=unused, aside=aside, left_out=_left_out(contents, prefix))
     _raise_nothing_found(contents, arrays, prefix)
 
 

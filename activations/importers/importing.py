@@ -26,6 +26,7 @@ from activations.texts.reading_rule import PLAIN, ReadingRule
 from activations.texts.tokenising import check_text, tokenise
 from activations.texts.vocab import Vocabulary
 
+_SHOWN_CELLS = {"rnn_relu": "RNN (relu)", "gru_reset_before": "GRU (reset gate before the matrix)"}
 _MIN_CHARS = 200  # of a text that may decide something
 _HINTS = (
     "a vocabulary in another order (--vocab), gates in another order (--gates), matrices that are to be transposed "
@@ -64,7 +65,7 @@ class ImportedModel:
 
     def __str__(self) -> str:
         config, parts, interpretation = self.model.config, self.parts, self.interpretation
-        kind = config.cell.upper().replace("_RELU", " (relu)")
+        kind = _SHOWN_CELLS.get(config.cell, config.cell.upper())
         gates, transposed, rule = interpretation.gates, interpretation.transposed, interpretation.rule
         lines = {
             **parts.notes,
@@ -72,6 +73,8 @@ class ImportedModel:
             "transposed": f"{transposed} square matrices" if transposed != "no" else "",
             "rule": "" if rule.is_plain else f"the text is read {rule}",
             "joined": "the hidden states come before the inputs" if interpretation.hidden_first else "",
+            "update": "the update gate is the share of the candidate" if interpretation.update_swapped else "",
+            "activation": "" if interpretation.gate_function == "sigmoid" else f"{interpretation.gate_function} gates",
             "vocabulary": f"{len(self.model.vocabulary)} characters: {self.vocabulary_source}",
             "unused": ", ".join(parts.unused),
             "left aside": ", ".join(parts.aside),
@@ -129,6 +132,8 @@ def import_model(
     gates: str | None = None,
     transposed: str | None = None,
     hidden_first: bool | None = None,
+    gate_function: str | None = None,
+    update_swapped: bool | None = None,
     rule: ReadingRule = PLAIN,
     prefix: str = "",
     encoding: str = "utf-8",
@@ -149,6 +154,8 @@ def import_model(
         gates: Order of the gates' rows in the source, such as `i,f,o,g`.
         transposed: Which square matrices the source has transposed: `no`, `recurrent` or `all`.
         hidden_first: True if matrices on inputs and hidden states have the hidden states first.
+        gate_function: Activation function of the gates, one of `equations.GATE_FUNCTIONS`.
+        update_swapped: True if the update gate of a GRU is the share of the candidate in the new state.
         rule: What the model reads in place of the text as it stands. Characters that share an id in the source are read
             as one in any case.
         prefix: Only arrays whose names begin with this are considered.
@@ -171,10 +178,19 @@ def import_model(
             vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines
         )
     parts = replace(parts, aside=tuple(name for name in parts.aside if name != found_vocabulary.name))
-    requests = _requests(parts.stack, cell=cell, gates=gates, transposed=transposed, hidden_first=hidden_first)
+    requests = _requests(
+        parts.stack,
+        gates,
+        hidden_first,
+        cell=cell,
+        transposed=transposed,
+        gate_function=gate_function,
+        update_swapped=update_swapped,
+    )
     rule = replace(rule, substitutes=(*found_vocabulary.substitutes, *rule.substitutes))
     rule.check(found_vocabulary.vocabulary)
-    fields = {"cell": parts.stack.cell, "gates": parts.stack.gates} | requests
+    names_of_stack = ("cell", "gates", "gate_function", "update_swapped")
+    fields = {name: getattr(parts.stack, name) for name in names_of_stack} | requests
     interpretation = Interpretation(characters=found_vocabulary.vocabulary.characters, rule=rule, **fields)
     result = ImportedModel(
         model=assemble(parts, interpretation, found_vocabulary.vocabulary),
@@ -193,14 +209,14 @@ def import_model(
 
 
 def _requests(
-    stack: Stack, *, cell: str | None, gates: str | None, transposed: str | None, hidden_first: bool | None
+    stack: Stack, gates: str | None, hidden_first: bool | None, **options: str | bool | None
 ) -> dict[str, Any]:
     """Return the fields of the interpretation that the user requests."""
     if hidden_first and not stack.joined and "hidden_first" not in stack.undecided:
         raise ActivationError("--hidden-first is for matrices of which the file does not say what they are on")
     spelled_gates = _letters(gates, stack.gates) if gates else None
-    options = {"cell": cell, "gates": spelled_gates, "transposed": transposed, "hidden_first": hidden_first}
-    return {name: value for name, value in options.items() if value is not None}
+    fields = {"gates": spelled_gates, "hidden_first": hidden_first, **options}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _letters(spelling: str, default: str) -> str:

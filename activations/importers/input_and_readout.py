@@ -39,22 +39,22 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
     Raises:
         ActivationError: If the input or the read-out is not found, or could be several matrices.
     """
-    n_inputs, n_units = stack.n_inputs, stack.n_units
+    n_inputs, n_hidden = stack.n_inputs, stack.n_hidden
     candidates = _candidates(arrays)
-    readouts = [candidate for candidate in candidates if candidate.shape[1] == n_units]
+    readouts = [candidate for candidate in candidates if candidate.shape[1] == n_hidden]
     if transposed and not readouts:
         readouts = [
             candidate._replace(shape=candidate.shape[::-1], transposed=True)
             for candidate in candidates
-            if candidate.shape[0] == n_units
+            if candidate.shape[0] == n_hidden
         ]
-    readout = _choose_readout(readouts, n_inputs, n_units)
+    readout = _choose_readout(readouts, n_inputs, n_hidden)
     n_characters = readout.shape[0]
     matrix = arrays.take(readout.name, 2)
-    bias = readout.bias or _loose_bias(arrays, n_characters, n_units)
+    bias = readout.bias or _loose_bias(arrays, n_characters, n_hidden)
     others = [candidate for candidate in candidates if candidate.name != readout.name]
     embedding, input_note = _input(arrays, others, n_characters, n_inputs)
-    if embedding is None and n_inputs not in (n_characters, n_units):
+    if embedding is None and n_inputs not in (n_characters, n_hidden):
         after_readout = [candidate.name for candidate in others if candidate.shape[1] == n_characters]
         raise ActivationError(
             f"layer 0 takes {n_inputs} inputs, and the read-out {readout.name} gives {n_characters}; no embedding of "

@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 
 from activations.importers.parts import Parts
+from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.texts.reading_rule import PLAIN, ReadingRule
 
 TRANSPOSED = ("no", "recurrent", "all")
+_SIMPLE = ("rnn", "rnn_relu")
+_CELLS_OF_SAME_ARRAYS = (_SIMPLE, ("gru", "gru_reset_before"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,9 @@ class Interpretation:
         gates: Order of the gates in the rows, one letter each.
         transposed: Which square matrices the file has transposed: `no`, `recurrent` or `all`.
         hidden_first: True if matrices on both inputs and hidden states have the hidden states first, [h; x].
+        gate_function: Activation function of the gates, one of `equations.GATE_FUNCTIONS`.
+        update_swapped: True if the update gate of a GRU is the share of the candidate in the new state, as in
+            char-rnn, and not that of the old state.
         characters: The vocabulary in the order of the ids.
         rule: What the model reads in place of the text as it stands.
     """
@@ -28,6 +34,8 @@ class Interpretation:
     characters: str
     transposed: str = "no"
     hidden_first: bool = False
+    gate_function: str = "sigmoid"
+    update_swapped: bool = False
     rule: ReadingRule = PLAIN
 
     def changes(self, changed: "Interpretation") -> dict[str, str]:
@@ -41,6 +49,10 @@ class Interpretation:
             options["transposed"] = f"--transposed {changed.transposed}"
         if changed.hidden_first != self.hidden_first:
             options["hidden_first"] = "--hidden-first" if changed.hidden_first else "without --hidden-first"
+        if changed.gate_function != self.gate_function:
+            options["gate_function"] = f"--gate-function {changed.gate_function}"
+        if changed.update_swapped != self.update_swapped:
+            options["update_swapped"] = "--update-swapped" if changed.update_swapped else "without --update-swapped"
         if changed.characters != self.characters:
             options["vocabulary"] = _describe_order(self.characters, changed.characters)
         if changed.rule.read_as != self.rule.read_as:
@@ -69,9 +81,15 @@ def neighbours(
     """
     for order in permutations(sorted(interpretation.gates)):
         yield replace(interpretation, gates="".join(order))
-    if interpretation.cell in ("rnn", "rnn_relu"):
-        yield from (replace(interpretation, cell=cell) for cell in ("rnn", "rnn_relu"))
-    yield from (replace(interpretation, transposed=transposed) for transposed in TRANSPOSED)
+    for family in _CELLS_OF_SAME_ARRAYS:
+        if interpretation.cell in family and ("cell" in parts.stack.undecided or interpretation.cell in _SIMPLE):
+            yield from (replace(interpretation, cell=cell) for cell in family)
+    if "update_swapped" in parts.stack.undecided:
+        yield replace(interpretation, update_swapped=not interpretation.update_swapped)
+    if "gate_function" in parts.stack.undecided:
+        yield from (replace(interpretation, gate_function=function) for function in GATE_FUNCTIONS)
+    if parts.stack.n_hidden == parts.stack.n_units:
+        yield from (replace(interpretation, transposed=transposed) for transposed in TRANSPOSED)
     if parts.stack.joined or "hidden_first" in parts.stack.undecided:
         yield replace(interpretation, hidden_first=not interpretation.hidden_first)
     characters = interpretation.characters

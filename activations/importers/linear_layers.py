@@ -37,10 +37,7 @@ _OF_HIDDEN = re.compile(r"^h|hid|rec|prev|state")
 _OF_INPUT = re.compile(r"^[xi]|inp|emb|char")
 _MAX_NUMBERS = 4
 _FORM = "one matrix for each gate"
-_DOUBT_ABOUT_GRUS = (
-    "GRUs of separate matrices differ: this one is read as PyTorch's, n = tanh(W x + r (U h)), h = (1 - z) n + z h; if "
-    "the program has n = tanh(W x + U (r h)), or z and 1 - z swapped, the loss is too high, and it cannot be read"
-)
+_FORMS_OF_GRUS = frozenset({"cell", "update_swapped"})  # of which names and shapes do not tell
 
 
 class _Pattern(NamedTuple):
@@ -117,12 +114,15 @@ def _separate(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
 
 
 def _joined(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
-    """Yield matrices that may be one for each gate, on [x; h]."""
-    n_wide_by_rows = Counter(rows for rows, columns in shapes.values() if columns > rows)
-    for n_units, n_wide in n_wide_by_rows.most_common():
-        names = [name for name, (rows, columns) in shapes.items() if rows == n_units and columns > n_units]
-        if n_wide % 4 == 0 and len({shapes[name] for name in names[:4]}) == 1:
-            yield _Attempt(names, 4, n_units, joined=True)
+    """Yield matrices that may be one for each gate, on [x; h], with units as rows or as columns."""
+    for transposed in (False, True):
+        sizes = {name: shape[::-1] if transposed else shape for name, shape in shapes.items()}
+        n_wide_by_rows = Counter(rows for rows, columns in sizes.values() if columns > rows)
+        for n_units, n_wide in n_wide_by_rows.most_common():
+            names = [name for name, (rows, columns) in sizes.items() if rows == n_units and columns > n_units]
+            for n_gates in (4, 3):
+                if n_wide % n_gates == 0 and len({sizes[name] for name in names[:n_gates]}) == 1:
+                    yield _Attempt(names, n_gates, n_units, transposed, joined=True)
 
 
 def _separate_layers(arrays: UnusedArrays, shapes: Mapping[str, tuple[int, int]], attempt: _Attempt) -> Stack | None:
@@ -150,8 +150,9 @@ def _separate_layers(arrays: UnusedArrays, shapes: Mapping[str, tuple[int, int]]
         notes.append(note)
     known_by_names = {"hidden_first": knows_halves, "gates": knows_gates, "cell": n_gates > 1}
     undecided = frozenset(name for name, is_known in known_by_names.items() if not is_known)
-    doubts = (_DOUBT_ABOUT_GRUS,) if n_gates == 3 else ()
-    return Stack(form=_FORM, layers=layers, notes=notes, undecided=undecided, doubts=doubts)
+    if n_gates == 3:
+        undecided |= _FORMS_OF_GRUS
+    return Stack(form=_FORM, layers=layers, notes=notes, undecided=undecided)
 
 
 def _take_layer(
@@ -169,21 +170,27 @@ def _take_layer(
 
 
 def _joined_layers(arrays: UnusedArrays, attempt: _Attempt) -> Stack | None:
-    """Make layers of four matrices on [x; h]; None if the names do not look like gates."""
-    layers, notes, knows_gates = [], [], True
-    for group in _groups(attempt.names, 4, _pattern):
+    """Make layers of one matrix for each gate, on [x; h]; None if the names do not look like gates.
+
+    The candidate of such a GRU has its matrix on [x; r h]: the reset gate acts before it.
+    """
+    layers, notes, knows_gates, n_gates = [], [], True, attempt.n_gates
+    for group in _groups(attempt.names, n_gates, _pattern):
         pattern = _pattern(group)
-        if pattern is None:
+        if pattern is None or len({arrays.arrays[name].shape for name in group}) > 1:
             return None
-        knows_gates &= _names_all_gates(pattern, 4)
-        order = _in_order(pattern, 4)
+        knows_gates &= _names_all_gates(pattern, n_gates)
+        order = _in_order(pattern, n_gates)
         bias = _take_biases(arrays, order, attempt.n_units)
         if bias is None and (bare_biases := _bare_biases(arrays, pattern, order, attempt.n_units)):
             bias = _take_stacked(arrays, bare_biases[0], 1)
-        layers.append(joined_layer_of(order[0], _take_stacked(arrays, order, 2), attempt.n_units, bias))
+        matrix = np.concatenate([_take_rows(arrays, name, attempt.transposed) for name in order])
+        layers.append(joined_layer_of(order[0], matrix, attempt.n_units, bias))
         notes.append(f"{', '.join(order)} on [x; h]")
     undecided = frozenset({"hidden_first"} if knows_gates else {"hidden_first", "gates"})
-    return Stack(form=_FORM, layers=layers, notes=notes, joined=True, undecided=undecided)
+    if n_gates == 3:
+        undecided |= {"update_swapped"}
+    return Stack(form=_FORM, layers=layers, notes=notes, reset_before=n_gates == 3, joined=True, undecided=undecided)
 
 
 def _groups(names: list[str], size: int, fit: Callable[[list[str]], Any]) -> list[list[str]]:

@@ -22,19 +22,34 @@ class ImportedLayer:
 
     Attributes:
         input: (n_gates * n_units, n_inputs)
-        recurrent: (n_gates * n_units, n_units)
+        recurrent: (n_gates * n_units, n_hidden)
         input_bias: (n_gates * n_units,)
         recurrent_bias: (n_gates * n_units,)
+        projection: (n_hidden, n_units), of an LSTM whose hidden states are projected; otherwise n_hidden is n_units.
+        peepholes: (3, n_units), from the cell of an LSTM to its input, forget and output gate.
+        input_gain: (n_gates * n_units,), of the layer normalisation of what the inputs contribute.
+        recurrent_gain: (n_gates * n_units,), of that of what the hidden states contribute.
+        norm_cell: (2, n_units), gain and bias of the layer normalisation of the cell within the tanh.
     """
 
     input: Matrix
     recurrent: Matrix
     input_bias: Matrix
     recurrent_bias: Matrix
+    projection: Matrix | None = None
+    peepholes: Matrix | None = None
+    input_gain: Matrix | None = None
+    recurrent_gain: Matrix | None = None
+    norm_cell: Matrix | None = None
 
     @property
     def n_units(self) -> int:
         """Number of units of the layer."""
+        return self.n_hidden if self.projection is None else int(self.projection.shape[1])
+
+    @property
+    def n_hidden(self) -> int:
+        """Size of the hidden states, which projection makes smaller than the number of units."""
         return int(self.recurrent.shape[1])
 
     @property
@@ -47,6 +62,12 @@ class ImportedLayer:
         """Number of gates, which determines the kind of cell."""
         return len(self.recurrent) // self.n_units
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The names of the optional arrays that the layer has."""
+        names = ("projection", "peepholes", "input_gain", "recurrent_gain", "norm_cell")
+        return tuple(name for name in names if getattr(self, name) is not None)
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Stack:
@@ -58,9 +79,12 @@ class Stack:
         notes: Where each layer was found, for people.
         order: Order of the gates in the rows: i, f, g, o of an LSTM, r, z, n of a GRU; empty for this order.
         relu: True if simple layers have rectified units.
+        reset_before: True if the reset gate of a GRU acts before its recurrent matrix.
+        gate_function: Activation function of the gates, one of `equations.GATE_FUNCTIONS`.
+        update_swapped: True if the update gate of a GRU is the share of the candidate in the new state.
         joined: True if one matrix acts on inputs and hidden states, [x; h].
         undecided: Fields of `Interpretation` that names and shapes leave open: `gates`, `cell`, `transposed`,
-            `hidden_first`.
+            `hidden_first`, `gate_function`, `update_swapped`.
         doubts: Sentences about what may differ in the program that wrote the file, and cannot be seen in it.
 
     Raises:
@@ -72,6 +96,9 @@ class Stack:
     notes: Sequence[str]
     order: str = ""
     relu: bool = False
+    reset_before: bool = False
+    gate_function: str = "sigmoid"
+    update_swapped: bool = False
     joined: bool = False
     undecided: frozenset[str] = frozenset()
     doubts: tuple[str, ...] = ()
@@ -79,12 +106,14 @@ class Stack:
     def __post_init__(self) -> None:
         first = self.layers[0]
         for below, layer, note in zip(self.layers, self.layers[1:], self.notes[1:], strict=False):
-            if layer.n_inputs != below.n_units:
+            if layer.n_inputs != below.n_hidden:
                 raise ActivationError(
-                    f"{note} takes {layer.n_inputs} inputs, and the layer before it gives {below.n_units}; if the file "
-                    "has several models, choose one with --prefix"
+                    f"{note} takes {layer.n_inputs} inputs, and the layer before it gives {below.n_hidden}; if the "
+                    "file has several models, choose one with --prefix"
                 )
-            if (layer.n_units, layer.n_gates) != (first.n_units, first.n_gates):
+            if (layer.n_units, layer.n_gates, layer.n_hidden, layer.extras) != (
+                first.n_units, first.n_gates, first.n_hidden, first.extras,
+            ):  # fmt: skip
                 raise ActivationError(
                     f"{note} is a layer of another size or kind than the first one; only models whose layers are all "
                     "alike are read"
@@ -94,6 +123,11 @@ class Stack:
     def n_units(self) -> int:
         """Number of units of each layer."""
         return self.layers[0].n_units
+
+    @property
+    def n_hidden(self) -> int:
+        """Size of the hidden states of each layer."""
+        return self.layers[0].n_hidden
 
     @property
     def n_gates(self) -> int:
@@ -107,7 +141,9 @@ class Stack:
 
     @property
     def cell(self) -> str:
-        """The kind of cell: `lstm`, `gru`, `rnn` or `rnn_relu`."""
+        """The kind of cell, one of `CELL_NAMES`."""
+        if self.reset_before:
+            return "gru_reset_before"
         return "rnn_relu" if self.relu else _CELLS[self.n_gates]
 
     @property
@@ -233,14 +269,17 @@ def layer_of(
     recurrent: Matrix,
     input_bias: Matrix | None = None,
     recurrent_bias: Matrix | None = None,
+    *,
+    projection: Matrix | None = None,
 ) -> ImportedLayer:
     """Make a layer from its matrices and biases; missing biases are 0.
 
     Raises:
         ActivationError: If the shapes are not those of a layer.
     """
-    rows, columns = recurrent.shape
-    if not columns or rows % columns or rows // columns not in GATES or len(input) != rows:
+    rows, n_hidden = recurrent.shape
+    n_units = n_hidden if projection is None or len(projection) != n_hidden else projection.shape[1]
+    if not n_units or rows % n_units or rows // n_units not in GATES or len(input) != rows:
         raise ActivationError(
             f"{name} {input.shape} and its recurrent matrix {recurrent.shape} do not make a layer: of n units, they "
             "should have 4n rows (LSTM), 3n (GRU) or n (RNN)"
@@ -254,15 +293,16 @@ def layer_of(
         recurrent=np.ascontiguousarray(recurrent),
         input_bias=zeros if input_bias is None else input_bias,
         recurrent_bias=zeros if recurrent_bias is None else recurrent_bias,
+        projection=projection,
     )
 
 
 def joined_layer_of(name: str, matrix: Matrix, n_units: int, bias: Matrix | None) -> ImportedLayer:
     """Make a layer from one matrix on [x; h], the inputs followed by the hidden states."""
     rows, columns = matrix.shape
-    if columns <= n_units or rows not in (n_units, 4 * n_units):
+    if columns <= n_units or rows not in (n_units, 3 * n_units, 4 * n_units):
         raise ActivationError(
             f"{name} {matrix.shape} is no layer of {n_units} units on [x; h]: such an LSTM has {4 * n_units} rows, a "
-            f"simple RNN {n_units} (a GRU whose candidate shares a matrix with its hidden states is not read)"
+            f"GRU {3 * n_units}, a simple RNN {n_units}"
         )
     return layer_of(name, matrix[:, : columns - n_units], matrix[:, columns - n_units :], bias)

@@ -45,18 +45,20 @@ def find_torch(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
 def _take_layer(arrays: UnusedArrays, name: str, stack: str) -> tuple[ImportedLayer, str]:
     """Take the arrays of one layer, whose input weights have the given name, and say where it was found."""
     suffix = name.removeprefix(f"{stack}weight_ih")
-    if f"{stack}weight_hr{suffix}" in arrays:
-        raise ActivationError(f"{stack}weight_hr{suffix}: LSTMs with projected hidden states are not read")
     if f"{stack}weight_hh{suffix}" not in arrays:
         raise ActivationError(f"{name} has no {stack}weight_hh{suffix} beside it; the file is not whole")
     matrices = arrays.take(name, 2), arrays.take(f"{stack}weight_hh{suffix}", 2)
+    projection_name = f"{stack}weight_hr{suffix}"
+    projection = arrays.take(projection_name, 2) if projection_name in arrays else None
     has_gates_as_columns = matrices[1].shape[1] > matrices[1].shape[0]
     bias_names = [f"{stack}bias_{half}{suffix}" for half in ("ih", "hh")]
     biases = [arrays.take(bias, 1) if bias in arrays else None for bias in bias_names]
-    layer = layer_of(name, *(matrix.T if has_gates_as_columns else matrix for matrix in matrices), *biases)
+    weight, recurrent = (matrix.T if has_gates_as_columns else matrix for matrix in matrices)
+    layer = layer_of(name, weight, recurrent, *biases, projection=projection)
     transposed_note = ", transposed" if has_gates_as_columns else ""
     bias_note = "" if any(bias is not None for bias in biases) else ", without biases"
-    return layer, f"{name} {layer.input.shape}{transposed_note}{bias_note}"
+    projected_note = "" if projection is None else f", projected to {layer.n_hidden}"
+    return layer, f"{name} {layer.input.shape}{transposed_note}{bias_note}{projected_note}"
 
 
 def _in_order(stacks: list[str]) -> list[str]:

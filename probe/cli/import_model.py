@@ -12,6 +12,7 @@ from probe.cli.options import FactoryOption, JsonOption, OverwriteOption, RangeO
 from probe.cli.provenance import provenance
 from probe.cli.reading import RuledTextOptions, range_ends
 from probe.cli.show import TableCell, progress, say, show_rows, warn
+from probe.cli.training_options import Gates
 
 if TYPE_CHECKING:
     from activations.importers.importing import ImportedModel
@@ -49,6 +50,18 @@ class LayoutOptions:
             show_default=False,
         ),
     ] = None
+    gate_function: Annotated[
+        Gates | None,
+        Option(help="Activation function of the gates, where the file does not say.", show_default=False),
+    ] = None
+    update_swapped: Annotated[
+        bool | None,
+        Option(
+            "--update-swapped",
+            help="The update gate of a GRU is the share of the candidate, not of the old state.",
+            show_default=False,
+        ),
+    ] = None
     prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = ""
     force: Annotated[
         bool, Option("--force", help="Write the model even if its loss on the text suggests another interpretation.")
@@ -61,6 +74,8 @@ class LayoutOptions:
             "gates": self.gates,
             "transposed": self.transposed,
             "hidden_first": self.hidden_first,
+            "gate_function": self.gate_function,
+            "update_swapped": self.update_swapped,
             "prefix": self.prefix,
             "force": self.force,
         }
@@ -165,6 +180,8 @@ def _row(result: "ImportedModel", output: Path) -> dict[str, TableCell]:
         "gates": result.interpretation.gates,
         "transposed": result.interpretation.transposed,
         "hidden_first": result.interpretation.hidden_first,
+        "gate_function": result.interpretation.gate_function,
+        "update_swapped": result.interpretation.update_swapped,
         "vocabulary_source": result.vocabulary_source,
         "reading_rule": str(result.interpretation.rule),
         "read_out": result.parts.notes["read-out"],
