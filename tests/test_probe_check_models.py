@@ -14,6 +14,7 @@ import probe
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checking import check_model
 from activations.models.checkpoints import model_sha256, save_model
+from activations.models.training.state import save_state
 from activations.texts.character_names import name_of, readable
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.tokenising import vocabulary_to_learn
@@ -165,18 +166,20 @@ def test_damaged_absent_and_other_files(run: Command, planted: Path) -> None:
     flipped = bytearray(content)
     flipped[content.index(b"readout.weight") + 3] ^= 1
     Path("flipped.pt").write_bytes(bytes(flipped))
+    Path("graph.onnx").write_bytes(b"\x08\x07\x12\x07pytorch" + bytes(100))
     Path("text.pt").write_text("To be, or not to be", encoding="utf-8")
     for name, complaint in (
         ("short.pt", "short.pt is not a checkpoint of `probe train`"),
         ("flipped.pt", "flipped.pt is not a checkpoint of `probe train`"),
-        ("text.pt", "text.pt is not a checkpoint of `probe train`"),
+        ("text.pt", "`probe import` cannot read it: it is neither a PyTorch file"),
+        ("graph.onnx", "`probe import` cannot read it: it is a graph of ONNX"),
         ("absent.pt", "there is no model absent.pt"),
         ("absent.h5", "absent.h5"),
         (".", "cannot read the model ."),
     ):
         status, out, err = run("check", name)
         assert (status, err) == (1, ""), name
-        assert complaint in out and "probe import short.pt" not in out, out
+        assert complaint in out and f"probe import {name}" not in out, out
         [row] = rows(run("check", name, "--json")[1])
         assert row["sound"] is False and len(row["complaints"]) == 1
 
@@ -190,6 +193,14 @@ def test_recordings_and_models_are_told_apart_by_their_content(run: Command, pla
     assert "recording.pt is sound: 18,531 characters, 3 sites" in out
     Path("model.h5").write_bytes(b"nothing of either kind")
     assert "model.h5 is not a recording" in run("check", "model.h5")[1]
+
+
+def test_the_state_of_an_interrupted_training_is_no_model(run: Command) -> None:
+    save_state(Path("state.pt"), {"cell": "lstm"}, {"weights": {"rnn.weight_ih_l0": torch.ones(4, 4)}, "done": 7})
+    assert (
+        "state.pt is not a model: it is what the same `probe train` command with --resume"
+        in run("check", "state.pt")[1]
+    )
 
 
 class Bomb:
@@ -207,8 +218,10 @@ def test_a_model_of_another_program_is_said_to_be_one(run: Command) -> None:
     for name, part in (("theirs.pth", "weight_ih_l0, weight_hh_l0"), ("theirs.npz", "Wxh"), ("theirs.json", "weight")):
         status, out, err = run("check", name)
         assert (status, err) == (1, "")
-        assert f"{name} is not a checkpoint of `probe train`, but a file of another program: " in out and part in out
-        assert f"`probe import {name}` makes a checkpoint from it if it holds a model" in out
+        assert f"{name} is not a checkpoint of `probe train`, but a file of another kind (" in out and part in out
+        assert f"`probe import {name}` makes a checkpoint from it" in out
+    Path("vocabulary.json").write_text(json.dumps(["a", "b"]), encoding="utf-8")
+    assert "of another kind (JSON) without arrays that may be weights" in run("check", "vocabulary.json")[1]
     Path("bomb.pkl").write_bytes(pickle.dumps({"weight": np.ones((3, 3), np.float32), "bomb": Bomb()}))
     status, out, _ = run("check", "bomb.pkl")
     assert status == 1 and not Path("exploded").exists()

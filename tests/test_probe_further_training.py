@@ -195,6 +195,7 @@ def test_unknown_characters_are_an_error_or_are_replaced(run: Command, start: Ch
     asked = ("train", "odd.txt", "--from", "start.pt", "-o", "odd.pt", *QUICK)
     refused = sentence_of(run, *asked)
     assert "not in the model's vocabulary of" in refused and "'§' (" in refused
+    assert not Path("odd.training").exists()
     assert "such as --replace-unknown-with" in refused
     assert "--replace-unknown replaces none of them" in sentence_of(run, *asked, "--replace-unknown")
     assert "cannot be read as '§'" in sentence_of(run, *asked, "--replace-unknown-with", "§")

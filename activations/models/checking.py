@@ -91,7 +91,7 @@ class ModelCheck(Result):
 
     def __str__(self) -> str:
         if self.model is None:
-            return "\n  ".join([f"{self.path} is not sound:", *self.complaints])
+            return "\n".join(self.complaints)
         config = self.model.config
         first = (
             f"{self.path} is {'' if self.sound else 'not '}sound: {config.n_layers} "

@@ -171,6 +171,7 @@ def train(
     parts = [text, text_options.read(held_out)] if held_out else text.cut(shares_of(split))
     model: ModelConfig | CharRNN = trained or shape.model_config(len(parts[0]))
     config = training.training_config(shape.cell if trained is None else cell_name_of(trained), len(parts[0]))
+    vocabulary = None if trained is None else start.vocabulary(trained, rule, parts)
     run.begin(resume=run_options.resume, overwrite=run_options.overwrite)
     with progress("training") as report:
         result = run.train(
@@ -179,7 +180,7 @@ def train(
             config,
             rule,
             progress=report,
-            vocabulary=None if trained is None else start.vocabulary(trained, rule, parts),
+            vocabulary=vocabulary,
             replace_unknown=start.replaces,
             before=None if start.from_model is None else training_record(start.from_model),
         )
