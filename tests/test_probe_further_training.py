@@ -256,8 +256,9 @@ def test_other_options_that_contradict_each_other_are_refused(run: Command, star
     assert "more.txt is not a checkpoint" in sentence_of(run, *begin, "--from", "more.txt")
 
 
+@pytest.mark.parametrize("stop_at", [0, 45])
 def test_an_interrupted_training_from_a_model_is_resumed(
-    run: Command, start: CharRNN, monkeypatch: pytest.MonkeyPatch
+    run: Command, start: CharRNN, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     asked = ("train", "more.txt", "--from", "start.pt", *QUICK, "--dropout", "0.2")
     assert run(*asked, "-o", "whole.pt")[0] == 0
@@ -265,12 +266,14 @@ def test_an_interrupted_training_from_a_model_is_resumed(
     class StoppedError(Exception):
         pass
 
-    def stop(done: int, total: int, note: str) -> None:
-        if done == 45:
+    def stop(done: int, total: int = 0, note: str = "") -> bool:
+        if done == stop_at:
             raise StoppedError
+        return False
 
     def train_until(*arguments: Any, **named: Any) -> object:
-        return train(*arguments, **named | {"progress": stop, "save_every_s": 0.0})
+        watching = {"watch": lambda snapshot: stop(snapshot.update)} if stop_at == 0 else {"progress": stop}
+        return train(*arguments, **named | watching | {"save_every_s": 0.0})
 
     with monkeypatch.context() as patch:
         patch.setattr(runs, "train", train_until)

@@ -277,12 +277,27 @@ def test_a_resumed_training_replaces_its_own_model_only(run: Command, corpus: Co
 
 
 @pytest.mark.usefixtures("unseen")
-def test_a_model_without_a_state_is_not_said_to_be_finished(run: Command, corpus: Corpus) -> None:
-    """Its training was killed after the model was written and before the state was."""
+def test_a_training_can_be_resumed_from_its_very_beginning(run: Command, corpus: Corpus) -> None:
+    """It is stopped while its first sample is written."""
+    every = ("--sample-every", "2", "--checkpoint-every", "2")
+    assert run("train", "corpus.txt", *QUICK, *every, "-o", "whole.pt")[0] == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "_sample", lambda self, snapshot: (_ for _ in ()).throw(StoppedError))
+        with pytest.raises(StoppedError):
+            run("train", "corpus.txt", *QUICK, *every)
+    left = {path.name for path in Path("model.training").rglob("*") if path.is_file()}
+    assert left == {"state.pt", "00000000.pt"}
+    assert run("train", "corpus.txt", *QUICK, *every, "--resume")[0] == 0
+    assert result_of(Path("model.training")) == result_of(Path("whole.training"))
+    assert model_sha256(load_model("model.pt")) == model_sha256(load_model("whole.pt"))
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_model_of_which_no_training_is_known_is_not_said_to_be_finished(run: Command, corpus: Corpus) -> None:
     interrupted(run, "corpus.txt", *QUICK, at=100)
     Path("model.training/state.pt").unlink()
     said = sentence_of(run, "train", "corpus.txt", *QUICK, "--resume")
-    assert "the training of model.pt was stopped before its state was kept" in said
+    assert "model.training has nothing to resume from, and model.pt does not say how it was trained" in said
     assert run("train", "corpus.txt", *QUICK, "--overwrite")[0] == 0
 
 
@@ -409,7 +424,7 @@ def fault_at(number: int, fault: Exception | None, *, after: bool = False) -> It
 def whole_run(folder: Path, parts: list[Corpus], resume: bool = False) -> Run:
     folder.mkdir(exist_ok=True)
     run = Run(folder / "model.pt", sample_every=2, checkpoint_every=3, sample_chars=20)
-    run.begin(resume=resume, overwrite=True)  # of what a training left that was stopped before its state was kept
+    run.begin(resume=resume)
     run.train(parts, SHAPE, SHORT)
     return run
 

@@ -114,9 +114,8 @@ class Run:
             )
         if not self.is_interrupted:
             raise ActivationError(
-                f"{self.folder} has nothing to resume from: the training of {model} was stopped before its state was "
-                f"kept; go on from the model with --from {model} and another file with -o, or begin anew with "
-                "--overwrite in place of --resume"
+                f"{self.folder} has nothing to resume from, and {model} does not say how it was trained; train it "
+                f"further with --from {model}, and name another file with -o"
             )
         if model.exists() and not overwrite and "imported_from" in training_record(model):
             raise ActivationError(
@@ -208,7 +207,7 @@ class Run:
     def _watch(self, snapshot: TrainingSnapshot) -> None:
         """Write what is planned for this update."""
         if snapshot.update == 0:
-            for old in (self.state, *self._outputs):
+            for old in self._outputs:
                 old.unlink(missing_ok=True)
         if snapshot.is_best:
             save_model(snapshot.model, self.model, dtype=self._weights)

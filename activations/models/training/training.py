@@ -87,10 +87,11 @@ def train(
             begin with, None or its own vocabulary with another replacement.
         replace_unknown: Whether a model to begin with reads characters that it does not know as its replacement; see
             `Vocabulary.encode`.
-        state: A file with everything that is needed to resume after an interruption. It is written every `save_every_s`
-            seconds, after each round, and at Ctrl-C, which takes effect after the current update. If it exists and
-            is of the same texts and settings, training is resumed from it, with the result that it would have had
-            without the interruption. It is not deleted at the end: the caller deletes it once the model is saved.
+        state: A file with everything that is needed to resume after an interruption. It is written at the beginning,
+            every `save_every_s` seconds, after each round, and at Ctrl-C, which takes effect after the current update.
+            If it exists and is of the same texts and settings, training is resumed from it, with the result that it
+            would have had without the interruption. It is not deleted at the end: the caller deletes it once the model
+            is saved.
         resume: Whether to resume from `state`; if not, it is written anew.
         rule: What the model reads in place of the text as it stands; None is what the model to begin with reads, and
             for a new one the text itself.
@@ -214,8 +215,9 @@ class _Trainer:
         """Train until the last update, or until patience runs out."""
         done_before, saved_at = self._done, self._started_at
         if self._done == 0:
-            if self._start is not None:
+            if self._start is not None and not self._evaluations:
                 self._judge_start()
+            self._save()  # before anything else is written, so that whatever there is can be gone on with
             self._show(watch, is_best=False)
         with Interruptions() as interruptions:
             while self._done < self._n_updates and not self._is_out_of_patience:
