@@ -156,6 +156,14 @@ def test_a_checkpoint_says_what_its_training_began_with(run: Command, start: Cha
     assert load_model("c.pt").trained
 
 
+@pytest.mark.parametrize("before", [5, "no list", [5, {"imported_from": "theirs.pth"}]])
+def test_a_record_that_says_something_else_does_no_harm(run: Command, start: CharRNN, before: object) -> None:
+    save_model(start, "start.pt", training={"before": before, "epochs": [1]})
+    assert run("train", "more.txt", "--from", "start.pt", "-o", "new.pt", *QUICK)[0] == 0
+    expected = [{"imported_from": "theirs.pth"}] if isinstance(before, list) else []
+    assert training_record("new.pt")["before"] == [*expected, {"epochs": [1]}]
+
+
 def test_the_reading_rule_and_the_initialisation_are_the_models(run: Command) -> None:
     rule = ReadingRule(read_as="bytes", backwards=True)
     text = "été à Nîmes, où\n" * 60

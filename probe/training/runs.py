@@ -11,6 +11,7 @@ from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import TrainingRecord, model_sha256, save_model, training_record
 from activations.models.sampling import default_prompt, write_texts
 from activations.models.training.config import TrainingConfig
+from activations.models.training.records import earlier_trainings
 from activations.models.training.results import Training, TrainingRow, TrainingSnapshot
 from activations.models.training.training import train
 from activations.progress import NotedProgress, no_progress
@@ -250,7 +251,7 @@ def _origin(start: CharRNN, record: TrainingRecord) -> TrainingRecord:
     the earliest first.
     """
     earlier = {name: value for name, value in record.items() if name != "before"}
-    return {"from_model_sha256": model_sha256(start), "before": [*record.get("before", []), earlier]}
+    return {"from_model_sha256": model_sha256(start), "before": [*earlier_trainings(record), earlier]}
 
 
 def _is_planned(update: int, factor: float) -> bool:
