@@ -43,6 +43,16 @@ def check_output(path: Path, *inputs: Path) -> None:
         raise ActivationError(f"cannot write {path}: the folder {path.parent} is not writable")
 
 
+def check_new(path: Path, *, overwrite: bool) -> None:
+    """Refuse to replace a file that is there, unless that is wanted.
+
+    Raises:
+        ActivationError: If it exists, and `overwrite` is False.
+    """
+    if path.exists() and not overwrite:
+        raise ActivationError(f"{path} exists; name another file with -o, or replace it with --overwrite")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, unless it exists.
 

@@ -48,7 +48,7 @@ def main() -> None:
         corpus = Path(folder) / "corpus.txt"
         corpus.write_text("".join(path.read_text(encoding="utf-8") for path in training), encoding="utf-8")
         command = [sys.executable, "-m", "probe", "train", str(corpus), "-o", str(DATA / "python_lstm.pt")]
-        held_out = ["--held-out", str(DATA / "python.py.txt")]
+        held_out = ["--overwrite", "--held-out", str(DATA / "python.py.txt")]
         subprocess.run([*command, *held_out, *SHAPE.split(), *SCHEDULE.split()], check=True)
 
 

@@ -113,7 +113,8 @@ def rows_of(name: str, command: str, folder: Path) -> list[Row]:
     if not printed.exists():
         print(command, flush=True)
         started = time.monotonic()
-        arguments = [sys.executable, "-m", *shlex.split(command)]
+        again = ["--overwrite"] if command.startswith("probe train") else []  # a training that was stopped here
+        arguments = [sys.executable, "-m", *shlex.split(command), *again]
         done = subprocess.run(arguments, cwd=folder, check=True, stdout=subprocess.PIPE, text=True, encoding="utf-8")
         printed.write_text(done.stdout, encoding="utf-8")
         print(f"  {time.monotonic() - started:.0f} s", flush=True)

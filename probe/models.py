@@ -6,6 +6,8 @@ from activations.importers.wrapping import wrap as wrap
 from activations.models.char_model import CharModel as CharModel
 from activations.models.char_rnn import CharRNN as CharRNN
 from activations.models.char_rnn import ModelConfig as ModelConfig
+from activations.models.checking import ModelCheck as ModelCheck
+from activations.models.checking import check_model as check_model
 from activations.models.checkpoints import load_model as load_model
 from activations.models.checkpoints import save_model as save_model
 from activations.models.evaluation import Evaluation as Evaluation

@@ -242,7 +242,8 @@ def test_patience_ends_a_training_that_gets_no_better() -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_optimizer_and_schedule_learns(optimizer: str, schedule: str) -> None:
-    config = replace(QUICK, epochs=4, optimizer=optimizer, schedule=schedule, weight_decay=0.01)
+    rate = 0.1 if optimizer == "adagrad" else QUICK.learning_rate  # as the command has them
+    config = replace(QUICK, epochs=4, optimizer=optimizer, schedule=schedule, weight_decay=0.01, learning_rate=rate)
     result = train(*hold_out(TEXT, 0.1), ModelConfig(n_layers=1, n_units=16), config)
     assert result.best.nats_per_char < 0.3
 

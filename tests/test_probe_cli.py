@@ -688,7 +688,11 @@ def test_a_model_of_another_program_is_imported_and_extracted(run: Command, thei
     }
     assert row["n_chars"] == 2999
     assert float(str(row["nats_per_char"])) < 1.2
-    table = run("import", "theirs.pth", *options)[1]
+    imported = Path("model.pt").read_bytes()
+    status, out, err = run("import", "theirs.pth", *options)
+    assert (status, out, Path("model.pt").read_bytes() == imported) == (1, "", True)
+    assert "model.pt exists; name another file with -o, or replace it with --overwrite" in err
+    table = run("import", "theirs.pth", *options, "--overwrite")[1]
     for part in (
         "2 layers of 256 LSTM units",
         "model.net.weight_ih_l0 (1024, ",
@@ -710,7 +714,7 @@ def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Command, theirs
     for options, message in (
         (("--vocab", "json:vocabulary.json", "--gates", "i,f,o,g", "--text", "corpus.txt"), "--gates i,f,g,o"),
         (("--vocab", "json:vocabulary.json", "--range", ":10"), "--range is a part of the --text"),
-        (("--vocab", f"chars:{'ab' * 200}", "-o", "corpus.txt"), "and the characters given 400"),
+        (("--vocab", f"chars:{'ab' * 200}", "-o", "corpus.txt", "--overwrite"), "and the characters given 400"),
         (("--model-factory", "mine.py:build", "-o", "mine.py"), "mine.py is what is read"),
         (("--vocab", "printable"), "and Python's string.printable 100"),
         ((), "the file holds none: --vocab printable, sorted:FILE"),

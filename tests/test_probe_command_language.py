@@ -411,6 +411,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "steer": ["steer", "vowel", "--model", "model.pt", "--hold", "0/cell/1=0", *brief],
         "steer by a direction": ["steer", "vowel", *live, "--add", "in_quotes", *brief],
         "check": ["check", str(planted)],
+        "check a model": ["check", "model.pt"],
         "units": ["units", "in_quotes", "in_comment", str(planted)],
         "report": ["report", "in_quotes", str(planted), "--curves", "0", "--sites", "cell"],
         "similarity": ["similarity", str(planted), str(planted), "--sites", "0/hidden"],
@@ -428,7 +429,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
 
 
 ROWS = list(commands_with_rows(Path()))
-READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check", "steer"}
+READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check", "check a model", "steer"}
 # no model made the planted recording
 KNOWS_THE_MODEL = {
     "rank live",
@@ -441,6 +442,7 @@ KNOWS_THE_MODEL = {
     "steer",
     "steer by a direction",
     "evaluate",
+    "check a model",
     "train",
 }
 

@@ -43,7 +43,7 @@ def test_the_readmes_commands_and_python_run(code_text: str) -> None:
             text = code_text[:3000] + "# the mask is 0xff00 here\n" + code_text[3000:]
             many = "\n".join(text[start : start + 200] + " 0xbeef " for start in range(0, len(text), 200))
             Path("corpus.txt").write_text(many, encoding="utf-8")
-            run("probe train corpus.txt -o model.pt --epochs 4 --units 16 --lanes 8", environment)
+            run("probe train corpus.txt -o model.pt --overwrite --epochs 4 --units 16 --lanes 8", environment)
             run("probe extract model.pt corpus.txt", environment)
         run(command.replace("-o model.pt", "-o model.pt --epochs 1 --lanes 8"), environment)
     assert Path("curve.png").exists()

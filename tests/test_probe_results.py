@@ -71,6 +71,11 @@ def overlap(path: Path) -> probe.models.Overlap:
     return probe.models.overlap({name: probe.LiveActivations(model, corpus) for name, model in models.items()})
 
 
+def checked_model(path: Path) -> probe.models.ModelCheck:
+    probe.models.save_model(random_model(text(path).text()), "model.pt", training={"epochs": 3, "nats_per_char": 1.5})
+    return probe.models.check_model("model.pt")
+
+
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "Ranking": lambda path: probe.rank(path, "in_quotes"),
     "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
@@ -98,6 +103,7 @@ RESULTS: dict[str, Callable[[Path], Any]] = {
     "RowLabels": lambda path: probe.labels(path, "in_quotes"),
     "Design": lambda path: probe.design(path, "0/hidden", "in_quotes"),
     "Check": lambda path: probe.sources.check(path),
+    "ModelCheck": checked_model,
     "Extraction": lambda path: probe.extract(live(path), "a.h5", force=True),
     "Evaluation": lambda path: probe.models.evaluate(random_model(text(path).text()), text(path)),
     "Ablation": lambda path: probe.ablate(live(path), "in_quotes", "1/cell/3", n_chars=600, n_matched=5),
@@ -207,6 +213,8 @@ def test_rows_are_those_of_the_command(run: Command, planted: Path) -> None:
     curve = probe.curve(planted, "in_quotes", most=2, options=FAST).rows()
     assert keys(printed("curve", "-H", "in_quotes", path, "--most", "2", "--penalty", "100")) == keys(curve)
     assert keys(printed("check", path)) == keys(probe.sources.check(planted).rows())
+    model = checked_model(planted)
+    assert keys(printed("check", "model.pt")) == keys(model.rows())
 
 
 @pytest.mark.parametrize(

@@ -188,10 +188,117 @@ def test_a_text_to_judge_by_can_be_another_file(run: Command, corpus: Corpus) ->
 def test_a_second_training_leaves_nothing_of_the_first(run: Command, corpus: Corpus) -> None:
     every = ("--sample-every", "2", "--checkpoint-every", "2")
     assert run("train", "corpus.txt", *QUICK, *every)[0] == 0
-    assert run("train", "corpus.txt", *QUICK, "--seed", "1")[0] == 0
+    assert run("train", "corpus.txt", *QUICK, "--seed", "1", "--overwrite")[0] == 0
     names = {path.name for path in Path("model.training").rglob("*") if path.is_file()}
     assert names == {"losses.csv", "losses.png"}
     assert training_record("model.pt")["seed"] == 1
+
+
+# Nothing is lost by mistake
+
+
+def everything() -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+def test_a_model_is_not_replaced_by_mistake(run: Command, corpus: Corpus) -> None:
+    assert run("train", "corpus.txt", *QUICK)[0] == 0
+    before = everything()
+    refused = sentence_of(run, "train", "corpus.txt", *QUICK, "--seed", "1")
+    assert "model.pt exists; name another file with -o, or replace it with --overwrite" in refused
+    refused = sentence_of(run, "import", "model.pt", "-o", "model.pt", "--overwrite")
+    assert "model.pt is what is read" in refused
+    ended = sentence_of(run, "train", "corpus.txt", *QUICK, "--resume")
+    assert "that of model.pt has ended; train it further with --from model.pt" in ended
+    assert everything() == before
+    assert run("train", "corpus.txt", *QUICK, "--seed", "1", "--overwrite")[0] == 0
+    assert training_record("model.pt")["seed"] == 1
+
+
+def test_what_a_training_left_is_not_replaced_by_mistake(run: Command, corpus: Corpus) -> None:
+    """Its model is elsewhere by now."""
+    assert run("train", "corpus.txt", *QUICK, "--checkpoint-every", "3")[0] == 0
+    Path("model.pt").rename("good.pt")
+    before = everything()
+    assert "00000000.pt is of an earlier training" in sentence_of(run, "train", "corpus.txt", *QUICK)
+    assert "no interrupted training in model.training; leave out --resume" in sentence_of(
+        run, "train", "corpus.txt", *QUICK, "--resume"
+    )
+    assert everything() == before
+    for checkpoint in Path("model.training/checkpoints").iterdir():
+        checkpoint.unlink()
+    assert "losses.csv is of an earlier training" in sentence_of(run, "train", "corpus.txt", *QUICK)
+    assert run("train", "corpus.txt", *QUICK, "--overwrite")[0] == 0
+
+
+def interrupted(run: Command, *arguments: str, at: int) -> None:
+    """Stop a training after some updates, and keep its state."""
+
+    def stop(done: int, total: int, note: str) -> None:
+        if done == at:
+            raise StoppedError
+
+    def train_until(*arguments: Any, **named: Any) -> Training:
+        return train(*arguments, **named | {"progress": stop, "save_every_s": 0.0})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "train", train_until)
+        with pytest.raises(StoppedError):
+            run("train", *arguments)
+
+
+@pytest.mark.usefixtures("unseen")
+def test_an_interrupted_training_is_begun_anew_if_that_is_wanted(run: Command, corpus: Corpus) -> None:
+    """Also with the settings of the interrupted one, whose state would otherwise be gone on with."""
+    assert run("train", "corpus.txt", *QUICK, "-o", "whole.pt")[0] == 0
+    interrupted(run, "corpus.txt", *QUICK, at=100)
+    state = Path("model.training/state.pt").read_bytes()
+    assert "too few for 3000 lanes" in sentence_of(run, "train", "corpus.txt", "--lanes", "3000", "--overwrite")
+    assert Path("model.training/state.pt").read_bytes() == state
+    interrupted(run, "corpus.txt", *QUICK, "--overwrite", at=5)
+    assert torch.load("model.training/state.pt", weights_only=True)["state"]["done"] == 5
+    assert run("train", "corpus.txt", *QUICK, "--overwrite", "--resume")[0] == 0
+    assert model_sha256(load_model("model.pt")) == model_sha256(load_model("whole.pt"))
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_resumed_training_replaces_its_own_model_only(run: Command, corpus: Corpus) -> None:
+    interrupted(run, "corpus.txt", *QUICK, at=100)
+    assert Path("model.pt").exists()
+    whole = load_model("model.pt")
+    save_model(whole, "model.pt", training={"imported_from": "theirs.pth", "kind": "a state_dict"})
+    imported = Path("model.pt").read_bytes()
+    refused = sentence_of(run, "train", "corpus.txt", *QUICK, "--resume")
+    assert "model.pt was imported after the training in model.training was interrupted" in refused
+    assert Path("model.pt").read_bytes() == imported
+    Path("model.pt").unlink()
+    assert run("train", "corpus.txt", *QUICK, "--resume")[0] == 0
+    assert training_record("model.pt")["epochs"] == 3
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_training_can_be_resumed_from_its_very_beginning(run: Command, corpus: Corpus) -> None:
+    """It is stopped while its first sample is written."""
+    every = ("--sample-every", "2", "--checkpoint-every", "2")
+    assert run("train", "corpus.txt", *QUICK, *every, "-o", "whole.pt")[0] == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "_sample", lambda self, snapshot: (_ for _ in ()).throw(StoppedError))
+        with pytest.raises(StoppedError):
+            run("train", "corpus.txt", *QUICK, *every)
+    left = {path.name for path in Path("model.training").rglob("*") if path.is_file()}
+    assert left == {"state.pt", "00000000.pt"}
+    assert run("train", "corpus.txt", *QUICK, *every, "--resume")[0] == 0
+    assert result_of(Path("model.training")) == result_of(Path("whole.training"))
+    assert model_sha256(load_model("model.pt")) == model_sha256(load_model("whole.pt"))
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_model_of_which_no_training_is_known_is_not_said_to_be_finished(run: Command, corpus: Corpus) -> None:
+    interrupted(run, "corpus.txt", *QUICK, at=100)
+    Path("model.training/state.pt").unlink()
+    said = sentence_of(run, "train", "corpus.txt", *QUICK, "--resume")
+    assert "model.training has nothing to resume from, and model.pt does not say how it was trained" in said
+    assert run("train", "corpus.txt", *QUICK, "--overwrite")[0] == 0
 
 
 # What is wrong
@@ -271,7 +378,7 @@ def test_what_is_refused_costs_no_checkpoints(run: Command, corpus: Corpus) -> N
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_model(run: Command, corpus: Corpus) -> None:
-    wild = ("--cell", "rnn_relu", "--learning-rate", "1e30")
+    wild = ("--cell", "rnn_relu", "--learning-rate", "1e30", "--overwrite")
     assert NO_LONGER_A_NUMBER in sentence_of(run, "train", "corpus.txt", *QUICK, *wild)
     assert not Path("model.pt").exists()
     assert run("train", "corpus.txt", *QUICK)[0] == 0
@@ -286,7 +393,7 @@ def test_a_model_that_judges_nothing_is_not_the_best(run: Command, corpus: Corpu
     """An epoch of one update, whose loss was still a number."""
     assert run("train", "corpus.txt", *QUICK)[0] == 0
     good = Path("model.pt").read_bytes()
-    wild = ("--cell", "rnn_relu", "--learning-rate", "1e30", "--steps", "2000", "--epochs", epochs)
+    wild = ("--cell", "rnn_relu", "--learning-rate", "1e30", "--steps", "2000", "--epochs", epochs, "--overwrite")
     assert NO_LONGER_A_NUMBER in sentence_of(run, "train", "corpus.txt", *QUICK, *wild)
     assert Path("model.pt").read_bytes() == good
 
@@ -379,7 +486,9 @@ def test_an_interrupted_training_is_not_begun_anew_by_mistake(
         with pytest.raises(StoppedError):
             run("train", "corpus.txt", *QUICK)
     state = Path("model.training/state.pt").read_bytes()
-    assert "continue it with --resume, or delete it" in sentence_of(run, "train", "corpus.txt", *QUICK)
+    assert "continue it with --resume, or begin anew with --overwrite" in sentence_of(
+        run, "train", "corpus.txt", *QUICK
+    )
     refused = sentence_of(run, "train", "corpus.txt", *QUICK, "--seed", "1", "--resume")
     assert "of another training (other: seed)" in refused
     assert Path("model.training/state.pt").read_bytes() == state
@@ -504,7 +613,12 @@ def test_a_sweep_trains_with_the_settings_that_are_asked_for(run: Command, corpu
     record = training_record("sweep/gru-1x3.pt")
     names = ("optimizer", "learning_rate", "weight_decay", "dropout", "epochs", "n_lanes", "n_steps")
     assert [record[name] for name in names] == ["adamw", 0.002, 0.3, 0.2, 2, 4, 16]
-    assert run("sweep", "corpus.txt", *GRID, "--cell", "gru", "--hidden", "3", "--optimizer", "rmsprop")[0] == 0
+    assert run("sweep", "corpus.txt", *GRID, "--cell", "gru", "--hidden", "3", *asked)[0] == 0
+    other = ("sweep", "corpus.txt", *GRID, "--cell", "gru", "--hidden", "3", "--optimizer", "rmsprop")
+    refused = sentence_of(run, *other)
+    assert "sweep/gru-1x3.pt was trained otherwise (other: optimizer, learning rate, weight decay, dropout)" in refused
+    assert training_record("sweep/gru-1x3.pt") == record
+    assert run(*other, "--overwrite")[0] == 0
     assert training_record("sweep/gru-1x3.pt")["optimizer"] == "rmsprop"
 
 
@@ -547,22 +661,27 @@ def test_a_changed_setting_is_trained_anew(
     parts: list[Corpus], trained: list[tuple[str, bool]], changed: dict[str, float]
 ) -> None:
     grid(parts)
-    grid(parts, settings=changed)
-    assert trained[4:] == trained[:4]
     name, value = next(iter(changed.items()))
+    with pytest.raises(ActivationError, match=f"other: {name.replace('_', ' ')}.; .* anew with --overwrite"):
+        grid(parts, settings=changed)
+    assert len(trained) == 4
+    grid(parts, settings=changed, overwrite=True)
+    assert trained[4:] == trained[:4]
     assert training_record("sweep/lstm-1x3.pt")[name] == value
 
 
 def test_another_text_is_trained_anew(parts: list[Corpus], trained: list[tuple[str, bool]]) -> None:
     before = grid(parts)
-    grid([Corpus.from_texts([parts[0].text()[:-1]]), *parts[1:]])
+    with pytest.raises(ActivationError, match=r"lstm-1x3.pt was trained otherwise \(other: text\)"):
+        grid([Corpus.from_texts([parts[0].text()[:-1]]), *parts[1:]])
+    grid([Corpus.from_texts([parts[0].text()[:-1]]), *parts[1:]], overwrite=True)
     assert len(trained) == 8
-    after = grid(parts)
+    after = grid(parts, overwrite=True)
     assert len(trained) == 12
     assert [each.test_nats_per_char for each in after.models] == [each.test_nats_per_char for each in before.models]
     grid([*parts[:2], parts[1]])
     assert len(trained) == 12
-    found = grid([parts[0], parts[2], parts[1]])
+    found = grid([parts[0], parts[2], parts[1]], overwrite=True)
     for each in found.models:
         assert each.validation_nats_per_char == pytest.approx(evaluate(load_model(each.model), parts[2]).nats_per_char)
 

@@ -19,11 +19,11 @@ from activations.texts.vocab import Vocabulary
 
 FORMAT = "char-probe model"
 VERSION = 1
-_NOT_OURS = (
+NOT_OURS = (
     "{} is not a checkpoint of `probe train`, or it is truncated or damaged; "
     "`probe import` makes one from a file of another program"
 )
-_RUNS_CODE = (
+RUNS_CODE = (
     "{} cannot be loaded without running code from it, which is never done; "
     "`probe import` makes a checkpoint from it without running any"
 )
@@ -45,6 +45,8 @@ _SAVED_GLOBALS = {
     "torch HalfStorage",
 }
 _MAX_PICKLE_BYTES = 50_000_000
+TrainingRecord = Mapping[str, Any]
+"""What a checkpoint says about a training: settings, losses and hashes by name; see `Training.record`."""
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -52,7 +54,7 @@ def save_model(
     model: CharRNN,
     path: Path | str,
     *,
-    training: Mapping[str, str | int | float] | None = None,
+    training: TrainingRecord | None = None,
     dtype: str = "float32",
 ) -> None:
     """Write a checkpoint, whole or not at all.
@@ -116,7 +118,7 @@ def load_model(path: Path | str) -> CharRNN:
     return model.eval()
 
 
-def training_record(path: Path | str) -> dict[str, str | int | float]:
+def training_record(path: Path | str) -> dict[str, Any]:
     """Return what a checkpoint says about the training of its model.
 
     Raises:
@@ -140,7 +142,7 @@ def _read(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             starts_like_a_pickle = file.read(1) == b"\x80"
         if not zipfile.is_zipfile(path):  # which all our checkpoints are
-            raise ActivationError(_RUNS_CODE.format(path) if starts_like_a_pickle else _NOT_OURS.format(path))
+            raise ActivationError(RUNS_CODE.format(path) if starts_like_a_pickle else NOT_OURS.format(path))
         _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -148,13 +150,13 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ActivationError(f"cannot read the model {path}: {error.strerror or error}") from error
     except UnpicklingError as error:
-        raise ActivationError(_RUNS_CODE.format(path)) from error
+        raise ActivationError(RUNS_CODE.format(path)) from error
     except ActivationError:
         raise
     except _MALFORMED as error:
-        raise ActivationError(_NOT_OURS.format(path)) from error
+        raise ActivationError(NOT_OURS.format(path)) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ActivationError(_NOT_OURS.format(path))
+        raise ActivationError(NOT_OURS.format(path))
     if content.get("format_version") != VERSION:
         raise ActivationError(
             f"{path} is a checkpoint of version {content.get('format_version')}, and this program reads "
@@ -174,16 +176,16 @@ def _check_archive(path: Path) -> None:
         is_compressed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
         is_larger_unpacked = sum(member.file_size for member in members) > path.stat().st_size
         if is_compressed or is_larger_unpacked or archive.testzip() is not None:
-            raise ActivationError(_NOT_OURS.format(path))
+            raise ActivationError(NOT_OURS.format(path))
         for member in members:
             if not member.filename.endswith(".pkl"):
                 continue
             if member.file_size > _MAX_PICKLE_BYTES:
-                raise ActivationError(_NOT_OURS.format(path))
+                raise ActivationError(NOT_OURS.format(path))
             for opcode, argument, _ in genops(archive.read(member)):
                 names_global = opcode.name in ("GLOBAL", "INST")
                 if opcode.name == "STACK_GLOBAL" or (names_global and argument not in _SAVED_GLOBALS):
-                    raise ActivationError(_RUNS_CODE.format(path))
+                    raise ActivationError(RUNS_CODE.format(path))
 
 
 def _check_sizes(config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, torch.Tensor]) -> None:

@@ -1,7 +1,8 @@
-"""The command `probe check`, which reads recordings through."""
+"""The command `probe check`, which reads recordings and models through."""
 
+import zipfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit
 
@@ -11,36 +12,63 @@ from probe.cli.show import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.words import DEFAULT_RECORDING
 
+if TYPE_CHECKING:
+    from activations.models.checking import ModelCheck
+    from activations.recordings.checking import Check
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_ENDINGS_OF_RECORDINGS = (".h5", ".hdf5")
+
 
 @with_options
 def check(
-    recordings: Annotated[list[Path], Argument(help="Recordings to read through.")] = [DEFAULT_RECORDING],  # noqa: B006 typer copies it
+    files: Annotated[list[Path], Argument(help="Recordings to read through, and models.")] = [DEFAULT_RECORDING],  # noqa: B006 typer copies it
     *,
     tables: TableOptions,
 ) -> None:
-    """Read recordings through, and report everything that is missing, wrong or damaged.
+    """Read recordings and models through, and report what is missing, wrong or damaged.
+
+    Of a model, it shows the shape, the vocabulary, what the model reads, how it was trained, its losses and its hash;
+    of a model of another program, what kind of file that is.
 
     Example:
         probe check activations.h5
     """
-    from activations.recordings.checking import check as read_through
-
-    tables.check(*recordings)
-    results = []
-    for path in recordings:
-        with progress(f"checking {path.name}") as report:
-            results.append(read_through(path, report))
-    rows: list[dict[str, TableCell]] = [
-        {"path": str(result.path), "sound": result.sound, "complaints": list(result.complaints), **provenance()}
-        for result in results
-    ]
+    tables.check(*files)
+    results = [_checked(path) for path in files]
+    rows = [_row(result) for result in results]
     if tables.as_json:
         tables.show(rows)
     else:
         for result in results:
             say(str(result))
     tables.write(
-        [row | {"complaints": "; ".join(result.complaints)} for row, result in zip(rows, results, strict=True)]
+        {key: "; ".join(value) if isinstance(value, list) else value for key, value in row.items()} for row in rows
     )
     if not all(result.sound for result in results):
         raise Exit(1)
+
+
+def _checked(path: Path) -> "Check | ModelCheck":
+    """Check a file as what it is by its content, or by its name if it is neither a recording nor a checkpoint."""
+    with progress(f"checking {path.name}") as report:
+        if _is_recording(path):
+            from activations.recordings.checking import check as read_through
+
+            return read_through(path, report)
+        from activations.importers.foreign_files import check_any_model
+
+        return check_any_model(path)
+
+
+def _is_recording(path: Path) -> bool:
+    if not path.is_file():
+        return path.suffix in _ENDINGS_OF_RECORDINGS
+    with path.open("rb") as file:
+        begins_like_hdf5 = file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
+    return begins_like_hdf5 or (path.suffix in _ENDINGS_OF_RECORDINGS and not zipfile.is_zipfile(path))
+
+
+def _row(result: "Check | ModelCheck") -> dict[str, TableCell]:
+    row = dict(result.row())
+    return row | provenance(model_sha256=str(row["model_sha256"]) if "model_sha256" in row else None)

@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from activations.models.cells.names import CELL_NAMES
 from probe.cli.option_groups import with_options
-from probe.cli.options import FactoryOption, JsonOption, RangeOption
+from probe.cli.options import FactoryOption, JsonOption, OverwriteOption, RangeOption
 from probe.cli.provenance import provenance
 from probe.cli.reading import RuledTextOptions, range_ends
 from probe.cli.show import TableCell, progress, say, show_rows, warn
@@ -101,6 +101,7 @@ def import_model(
         ),
     ] = None,
     part: RangeOption = None,
+    overwrite: OverwriteOption = False,
     *,
     layout: LayoutOptions,
     model_factory: FactoryOption = None,
@@ -115,7 +116,7 @@ def import_model(
     Example:
         probe import theirs.pth --vocab sorted:corpus.txt --text corpus.txt
     """
-    from activations.files import check_output
+    from activations.files import check_new, check_output
     from activations.importers.importing import import_model as read_model
     from activations.importers.vocabularies import file_of
     from activations.importers.wrapping import contents_from_factory
@@ -124,6 +125,7 @@ def import_model(
 
     factory = Path(model_factory.rpartition(":")[0]) if model_factory else None
     check_output(output, source, *(text or []), *(path for path in (file_of(vocab), factory) if path))
+    check_new(output, overwrite=overwrite)
     corpus = _checking_text(text, part, text_options)
     contents, own_vocabulary, own_rule = (
         contents_from_factory(model_factory, source) if model_factory else (source, None, PLAIN)

@@ -157,6 +157,9 @@ EosOption = Annotated[
         show_default=False,
     ),
 ]
+OverwriteOption = Annotated[
+    bool, Option("--overwrite", help="Replace a model that is there already, and what belongs to its training.")
+]
 WarmUpOption = Annotated[
     int | None,
     Option(help="Characters that a lane reads before its first recorded one (default: 512)", show_default=False),

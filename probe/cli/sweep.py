@@ -7,7 +7,7 @@ from typer import BadParameter, Option
 
 from probe.cli import completion
 from probe.cli.option_groups import with_options
-from probe.cli.options import SplitOption, TextsArgument
+from probe.cli.options import OverwriteOption, SplitOption, TextsArgument
 from probe.cli.provenance import PROVENANCE, provenance
 from probe.cli.reading import TextOptions
 from probe.cli.show import TableCell, progress, say
@@ -25,6 +25,7 @@ def sweep(
     layers: Annotated[str, Option(help="Numbers of recurrent layers, with commas between.")] = "1,2",
     hidden: Annotated[str, Option(help="Numbers of units in each layer, with commas between.")] = "64,128",
     split: SplitOption = "90,5,5",
+    overwrite: OverwriteOption = False,
     *,
     training: TrainingOptions,
     text_options: TextOptions,
@@ -33,9 +34,10 @@ def sweep(
     """Train a grid of models on one text and compare them.
 
     Every combination of cells, layers and hidden units is trained once; the same command later continues where it was
-    stopped, and trains only what is new. The folder then holds the models, results.csv, test_loss.png, and overlap.csv:
-    the share of test characters that one model (row) predicts correctly and another (column) does not.
-    share_uniquely_correct is the share that one model predicts correctly, and no other does.
+    stopped, and trains only what is new; with another text or other settings, it needs --overwrite. The folder then
+    holds the models, results.csv, test_loss.png, and overlap.csv: the share of test characters that one model (row)
+    predicts correctly and another (column) does not. share_uniquely_correct is the share that one model predicts
+    correctly, and no other does.
 
     Example:
         probe sweep corpus.txt --cell lstm,gru --layers 1,2 --hidden 64,128
@@ -54,6 +56,7 @@ def sweep(
             _numbers("--layers", layers),
             _numbers("--hidden", hidden),
             settings=training.settings(),
+            overwrite=overwrite,
             progress=lambda name, done, total, note: report(done, total, f"{name}: {note}"),
         )
     write_sweep(result, output)

@@ -18,7 +18,7 @@ else:  # mypy takes no names that are computed
     Cell = Literal[TRAINABLE_CELLS]
 Preset = Literal["tiny", "small", "karpathy"]
 Gates = Literal["sigmoid", "hard_sigmoid_keras", "hard_sigmoid_torch"]
-Optimizer = Literal["adamw", "adam", "rmsprop"]
+Optimizer = Literal["adamw", "adam", "rmsprop", "adagrad"]
 Schedule = Literal["cosine", "exponential", "constant"]
 
 _LIBRARY_NAMES = {"steps": "n_steps", "projected": "n_projected"}
@@ -75,7 +75,8 @@ class TrainingOptions:
     learning_rate: Annotated[
         float | None,
         Option(
-            help="Highest learning rate (default: .008, for cells with a relu .001, for irnn .0003)",
+            help="Highest learning rate (default: .008, for cells with a relu .001, for irnn .0003; for adagrad ten "
+            "times as much)",
             show_default=False,
         ),
     ] = None
@@ -92,7 +93,16 @@ class TrainingOptions:
             show_default=False,
         ),
     ] = None
-    clip: Annotated[float, Option(help="The largest norm of the gradient.")] = 1.0
+    clip: Annotated[
+        float | None,
+        Option(
+            help="The largest norm of the gradient; inf: no limit (default: 1, or no limit with --clip-values)",
+            show_default=False,
+        ),
+    ] = None
+    clip_values: Annotated[
+        float, Option(help="The largest size of each element of the gradient, as in char-rnn; 0: no limit.")
+    ] = 0.0
     patience: Annotated[
         int,
         Option(

@@ -109,10 +109,12 @@ def _training_row(row: Mapping[str, str]) -> "TrainingRow":
     from activations.models.training.results import TrainingRow
 
     update, epoch, loss, held_out = (row[column] for column in COLUMNS)
-    numbers = TrainingRow(int(update), float(epoch), float(loss), float(held_out) if held_out else None)
-    if not all(map(math.isfinite, (numbers.epoch, numbers.loss, numbers.held_out or 0.0))):
+    is_before_training = int(update) == 0 and not loss
+    numbers = (float(epoch), 0.0 if is_before_training else float(loss), float(held_out) if held_out else 0.0)
+    if not all(map(math.isfinite, numbers)):
         raise ValueError("a loss is not a number")
-    return numbers
+    training_loss = math.nan if is_before_training else numbers[1]
+    return TrainingRow(int(update), numbers[0], training_loss, numbers[2] if held_out else None)
 
 
 def plot_runs(runs: "TrainingLosses | Sequence[TrainingLosses]", axes: "Axes | None" = None) -> "Axes":

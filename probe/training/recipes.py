@@ -1,8 +1,10 @@
 """Shapes of models and settings of their training, chosen by a few words and the size of the text."""
 
+import math
+
 from activations.errors import ActivationError
 from activations.models.cells.names import INITIALISED_CELLS, TRAINABLE_CELLS
-from activations.models.char_rnn import ModelConfig
+from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.training.config import TrainingConfig
 
 PRESETS = {"tiny": (1, 64), "small": (2, 128), "karpathy": (3, 512)}
@@ -14,6 +16,8 @@ _WEIGHT_DECAY = 0.1  # for a text so short that it is read often enough to be le
 _SHORT_TEXT = 2_000_000
 _RATES = {"rnn_relu": 1e-3, "np_rnn": 1e-3, "irnn": 3e-4}
 _USUAL_RATE = 8e-3
+_ADAGRAD_FACTOR = 10.0  # its steps get smaller by themselves
+_USUAL_CLIP = 1.0
 
 
 def cell_names() -> list[str]:
@@ -68,6 +72,8 @@ def settings_of(
     learning_rate: float | None,
     optimizer: str = "adamw",
     weight_decay: float | None = None,
+    clip: float | None = None,
+    clip_values: float = 0.0,
     **others: str | float,
 ) -> TrainingConfig:
     """Return how a model is trained.
@@ -77,25 +83,37 @@ def settings_of(
         n_chars: Length of the training text.
         epochs: Passes over the text; None is as many as read ten million characters.
         lanes: Batch size; None is 32, or fewer for a short text.
-        learning_rate: None is .008; .001 for cells with a relu, and .0003 for an IRNN, which diverges easily.
+        learning_rate: None is .008; .001 for cells with a relu, and .0003 for an IRNN, which diverges easily; for
+            Adagrad ten times as much.
         optimizer: See `TrainingConfig`.
         weight_decay: None is .1 for a text below two million characters, and 0 for a longer one, for cells with a relu,
             whose recurrent matrices it would pull away from their initialisation, and for optimisers that have none.
+        clip: Maximum norm of the gradient; None is 1, or no limit if its elements are limited.
+        clip_values: Maximum size of each element of the gradient; 0 is no limit.
         others: Other attributes of a `TrainingConfig`.
     """
     _, initialisation = INITIALISED_CELLS.get(cell, (cell, "default"))
-    rate = _RATES.get(cell, _USUAL_RATE) if learning_rate is None else learning_rate
+    usual_rate = _RATES.get(cell, _USUAL_RATE) * (_ADAGRAD_FACTOR if optimizer == "adagrad" else 1.0)
+    usual_clip = math.inf if clip_values else _USUAL_CLIP
     decays = optimizer == "adamw" and n_chars < _SHORT_TEXT and cell not in _RATES
     usual_decay = _WEIGHT_DECAY if decays else 0.0
     return TrainingConfig(
         epochs=min(max(round(_USUAL_CHARS / n_chars), 1), _MOST_EPOCHS) if epochs is None else epochs,
         n_lanes=min(max(n_chars // _CHARS_PER_LANE, 1), _MOST_LANES) if lanes is None else lanes,
-        learning_rate=rate,
+        learning_rate=usual_rate if learning_rate is None else learning_rate,
         optimizer=optimizer,
+        clip=usual_clip if clip is None else clip,
+        clip_values=clip_values,
         weight_decay=usual_decay if weight_decay is None else weight_decay,
         initialisation=initialisation,
         **others,  # type: ignore[arg-type]
     )
+
+
+def cell_name_of(model: CharRNN) -> str:
+    """Return which of `cell_names` a model has, given its cell and its initialisation."""
+    kind = (model.config.cell, model.initialisation)
+    return next((name for name, known in INITIALISED_CELLS.items() if known == kind), model.config.cell)
 
 
 def shares_of(split: str) -> list[float]:

@@ -31,12 +31,13 @@ def sweep(
     hidden: Sequence[int],
     *,
     settings: Mapping[str, str | float | None],
+    overwrite: bool = False,
     progress: Callable[[str, int, int, str], None] = lambda name, done, total, note: None,
 ) -> Sweep:
     """Train each model of a grid once, and judge all of them on the test text.
 
     A model that was trained before, on the same text and with the same settings, is not trained again; a training that
-    was interrupted continues.
+    was interrupted continues. A model that was trained otherwise is replaced only if that is wanted.
 
     Args:
         parts: Training, validation and test text.
@@ -45,10 +46,11 @@ def sweep(
         layers: The numbers of layers of the grid.
         hidden: The numbers of units in each layer of the grid.
         settings: How the models are trained; see `recipes.settings_of`.
+        overwrite: Whether to replace models that were trained on another text or with other settings.
         progress: Called with a model's name, the updates done, their number, and the losses so far in words.
 
     Raises:
-        ActivationError: If there are not three parts, or one of the models cannot be trained.
+        ActivationError: If there are not three parts, one of the models cannot be trained, or one would be replaced.
     """
     if len(parts) != 3:
         raise ActivationError(
@@ -65,7 +67,8 @@ def sweep(
         for cell, n_layers, n_units in dict.fromkeys(itertools.product(cells, layers, hidden))
     ]
     make_folder(folder)
-    for model in grid:
+    missing = [model for model in grid if not _is_trained(model, parts, overwrite=overwrite)]
+    for model in missing:
         _train(model, parts, progress)
     return _compare(grid, parts[2])
 
@@ -91,18 +94,34 @@ class _GridModel(NamedTuple):
     config: TrainingConfig
 
 
-def _train(model: _GridModel, parts: Sequence[Corpus], progress: Callable[[str, int, int, str], None]) -> None:
-    """Train a model of the grid, unless it has been trained on the same text with the same settings."""
-    run = Run(model.path)
+def _is_trained(model: _GridModel, parts: Sequence[Corpus], *, overwrite: bool) -> bool:
+    """Tell whether a model of the grid has been trained on the same text with the same settings.
+
+    Raises:
+        ActivationError: If it was trained otherwise, and may not be replaced.
+    """
+    if not model.path.exists() or Run(model.path).is_interrupted:
+        return False
+    record = training_record(model.path)
     wanted = asdict(model.config) | {"text": parts[0].sha256, "held_out": parts[1].sha256}
-    is_there = model.path.exists() and not run.is_interrupted
-    if is_there and wanted.items() <= training_record(model.path).items():
-        return
+    trained = asdict(TrainingConfig()) | record  # a checkpoint lacks settings that there were not when it was made
+    changed = [name.replace("_", " ") for name, value in wanted.items() if trained.get(name) != value]
+    if record and changed and not overwrite:  # without a record, a training was stopped before its end
+        raise ActivationError(
+            f"{model.path} was trained otherwise (other: {', '.join(changed)}); name another folder with -o, or train "
+            "such models anew with --overwrite"
+        )
+    return bool(record) and not changed
+
+
+def _train(model: _GridModel, parts: Sequence[Corpus], progress: Callable[[str, int, int, str], None]) -> None:
+    """Train a model of the grid, or resume its training."""
+    run = Run(model.path)
 
     def report(done: int, total: int, note: str) -> None:
         progress(model.path.stem, done, total, note)
 
-    run.begin(resume=run.is_interrupted)
+    run.begin(resume=run.is_interrupted, overwrite=True)
     run.train(parts, model.shape, model.config, progress=report)
 
 

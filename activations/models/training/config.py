@@ -9,7 +9,7 @@ from activations.errors import ActivationError
 from activations.models.initialising import INITIALISATIONS
 
 PRECISIONS = ("float32", "bf16")
-OPTIMIZERS = ("adam", "adamw", "rmsprop")
+OPTIMIZERS = ("adam", "adamw", "rmsprop", "adagrad")
 SCHEDULES = ("cosine", "exponential", "constant")
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -28,7 +28,9 @@ class TrainingConfig:
             all (`constant`).
         decay: The factor of the exponential schedule.
         weight_decay: Weight decay of AdamW; the other optimisers have none.
-        clip: Maximum norm of the gradient; larger gradients are scaled down to it.
+        clip: Maximum norm of the gradient; larger gradients are scaled down to it. Infinite for no such limit.
+        clip_values: Maximum size of each element of the gradient; larger ones are cut off, before the norm is limited.
+            0 for no such limit.
         patience: Number of rounds (epochs, or parts of long ones) without a fall of the held-out loss after which
             training ends; 0 for no such limit.
         dropout: Share of activations dropped between layers and before the read-out, in [0, 1).
@@ -50,6 +52,7 @@ class TrainingConfig:
     decay: float = 0.97
     weight_decay: float = 0.1
     clip: float = 1.0
+    clip_values: float = 0.0
     patience: int = 0
     dropout: float = 0.0
     initialisation: str = "default"
@@ -80,10 +83,11 @@ class TrainingConfig:
         for name in ("epochs", "n_lanes", "n_steps", "min_count"):
             if getattr(self, name) < 1:
                 raise ActivationError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("learning_rate", "clip"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ActivationError(f"the {name.replace('_', ' ')} is {getattr(self, name)}; it must be above 0")
-        for name in ("weight_decay", "norm_stabiliser", "patience"):
+        if not 0 < self.learning_rate < math.inf:
+            raise ActivationError(f"the learning rate is {self.learning_rate}; it must be above 0")
+        if not self.clip > 0:
+            raise ActivationError(f"the clip is {self.clip}; it must be above 0, and inf for no limit")
+        for name in ("weight_decay", "norm_stabiliser", "patience", "clip_values"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ActivationError(f"the {name.replace('_', ' ')} is {getattr(self, name)}; it must be 0 or above")
         if not 0 < self.decay <= 1:

@@ -15,7 +15,8 @@ class TrainingRow(NamedTuple):
     Attributes:
         update: Updates of the weights so far.
         epoch: Passes over the text so far, with a fraction.
-        loss: Mean training loss since the previous row, in nats per character.
+        loss: Mean training loss since the previous row, in nats per character; NaN before the first update of a model
+            that was trained before.
         held_out: Loss on the held-out text, in nats per character; None within a round.
     """
 
@@ -47,8 +48,10 @@ class Training:
 
     Attributes:
         model: The model in evaluation mode, with the weights of the round with the lowest held-out loss.
-        losses: (n_rounds,) mean training loss, in nats per character. A round is an epoch, or a part of a long one.
-        held_out: (n_rounds,) evaluation on the held-out text after each round.
+        losses: (n_rounds,) mean training loss, in nats per character. A round is an epoch, or a part of a long one. A
+            training that begins with a trained model has NaN before these.
+        held_out: (n_rounds,) evaluation on the held-out text after each round; before these, of the model that the
+            training began with, if that was trained.
         config: The settings of the training.
         rows: The same losses in finer steps.
         seconds: Duration, without the time between an interruption and its resumption.

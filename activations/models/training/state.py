@@ -11,7 +11,7 @@ import torch
 from activations.errors import ActivationError
 from activations.files import replacing
 
-_FORMAT = "char-probe training"
+FORMAT = "char-probe training"
 _VERSION = 1
 
 
@@ -27,7 +27,7 @@ def save_state(path: Path, key: Mapping[str, object], state: Mapping[str, object
         ActivationError: If it cannot be written.
     """
     buffer = io.BytesIO()
-    torch.save({"format": _FORMAT, "format_version": _VERSION, "key": dict(key), "state": dict(state)}, buffer)
+    torch.save({"format": FORMAT, "format_version": _VERSION, "key": dict(key), "state": dict(state)}, buffer)
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
@@ -40,7 +40,7 @@ def load_state(path: Path, key: Mapping[str, object]) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        is_ours = (content["format"], content["format_version"]) == (_FORMAT, _VERSION)
+        is_ours = (content["format"], content["format_version"]) == (FORMAT, _VERSION)
         saved_key, state = (dict(content["key"]), dict(content["state"])) if is_ours else ({}, {})
     except OSError as error:
         raise ActivationError(f"cannot read {path}: {error.strerror or error}") from error

@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from torch import Tensor
 
 from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.models.checkpoints import model_sha256
 from activations.models.evaluation import Evaluation, evaluate
 from activations.models.initialising import initialise
 from activations.models.training.config import TrainingConfig
 from activations.models.training.interruptions import Interruptions
-from activations.models.training.optimising import learning_rate_factor, optimizer_of
+from activations.models.training.optimising import clip_gradient, learning_rate_factor, optimizer_of
 from activations.models.training.results import Training, TrainingRow, TrainingSnapshot
 from activations.models.training.stabilising import read_with_penalty
 from activations.models.training.state import load_state, save_state
@@ -26,7 +27,7 @@ from activations.models.training.training_text import TrainingText
 from activations.progress import NotedProgress, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import PLAIN, ReadingRule
-from activations.texts.tokenising import vocabulary_to_learn
+from activations.texts.tokenising import check_text, vocabulary_to_learn
 from activations.texts.vocab import Vocabulary
 
 _ROWS_PER_ROUND = 20
@@ -54,19 +55,21 @@ def hold_out(corpus: Corpus, share: float) -> tuple[Corpus, Corpus]:
 def train(
     corpus: Corpus,
     held_out: Corpus,
-    model: ModelConfig | None = None,
+    model: ModelConfig | CharRNN | None = None,
     config: TrainingConfig | None = None,
     *,
     vocabulary: Vocabulary | None = None,
+    replace_unknown: bool = False,
     state: Path | None = None,
-    rule: ReadingRule = PLAIN,
+    resume: bool = True,
+    rule: ReadingRule | None = None,
     save_every_s: float = 60.0,
     round_chars: int = 10_000_000,
     at: Callable[[int], bool] = lambda update: False,
     watch: Callable[[TrainingSnapshot], None] = lambda snapshot: None,
     progress: NotedProgress = no_progress,
 ) -> Training:
-    """Train a model from scratch, or resume a training that was interrupted.
+    """Train a model from scratch or from the weights of another, or resume a training that was interrupted.
 
     The text is cut into lanes that are read side by side. The state of a lane is carried from one batch to the next, so
     that the model can learn to remember over longer distances than those over which gradients are propagated. In each
@@ -75,14 +78,23 @@ def train(
     Args:
         corpus: The training text; its documents are read one after another, in an order drawn from the seed.
         held_out: The text that decides which weights are kept.
-        model: The cell and the sizes of the model; None for the defaults.
-        config: The settings of the training; None for the defaults.
-        vocabulary: The characters that the model knows; None for all of both texts, except rare ones.
-        state: A file with everything that is needed to resume after an interruption. It is written every `save_every_s`
-            seconds, after each round, and at Ctrl-C, which takes effect after the current update. If it exists and
-            is of the same texts and settings, training is resumed from it, with the result that it would have had
-            without the interruption. It is not deleted at the end: the caller deletes it once the model is saved.
-        rule: What the model reads in place of the text as it stands.
+        model: The cell and the sizes of a new model, None for the defaults; or a model whose weights, shape, vocabulary
+            and reading rule the training begins with. It is not modified. Its held-out loss is measured before the
+            first update, and it is the result if the loss never falls below that.
+        config: The settings of the training; None for the defaults. The initialisation and `min_count` are for a new
+            model.
+        vocabulary: The characters that a new model knows; None for all of both texts, except rare ones. For a model to
+            begin with, None or its own vocabulary with another replacement.
+        replace_unknown: Whether a model to begin with reads characters that it does not know as its replacement; see
+            `Vocabulary.encode`.
+        state: A file with everything that is needed to resume after an interruption. It is written at the beginning,
+            every `save_every_s` seconds, after each round, and at Ctrl-C, which takes effect after the current update.
+            If it exists and is of the same texts and settings, training is resumed from it, with the result that it
+            would have had without the interruption. It is not deleted at the end: the caller deletes it once the model
+            is saved.
+        resume: Whether to resume from `state`; if not, it is written anew.
+        rule: What the model reads in place of the text as it stands; None is what the model to begin with reads, and
+            for a new one the text itself.
         save_every_s: Seconds between two writes of the state.
         round_chars: An epoch of more characters is divided into rounds of about this many; the held-out loss is
             measured after each round.
@@ -91,18 +103,37 @@ def train(
         progress: Called with the number of updates done and in all, and with the losses so far in words.
 
     Raises:
-        ActivationError: If the text is too short for the lanes, the loss is no longer a number, or the state is of
-            another training.
+        ActivationError: If the text is too short for the lanes or has characters that the model to begin with does not
+            know, if the loss is no longer a number, or if the state is of another training.
     """
     config = (config or TrainingConfig()).settled()
+    start = model if isinstance(model, CharRNN) else None
+    if start is not None:
+        config = replace(config, initialisation=start.initialisation)
+        vocabulary, rule = _vocabulary_of(start, vocabulary), rule or start.reading_rule
+        for text in (corpus, held_out):
+            check_text(text, rule, vocabulary, replace_unknown=replace_unknown)
+    rule = rule or PLAIN
     devices = [torch.cuda.current_device()] if config.device == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
         vocabulary = vocabulary or vocabulary_to_learn((corpus, held_out), rule, min_count=config.min_count)
         trainer = _Trainer(corpus, held_out, model or ModelConfig(), config, vocabulary, rule, round_chars)
         if state is not None:
-            trainer.keep_state_in(state, save_every_s)
+            trainer.keep_state_in(state, save_every_s, resume=resume)
         return trainer.run(at, watch, progress)
+
+
+def _vocabulary_of(start: CharRNN, vocabulary: Vocabulary | None) -> Vocabulary:
+    """Return the vocabulary of a model to begin with, or the given one if it is the same but for its replacement."""
+    if vocabulary is None:
+        return start.vocabulary
+    if (vocabulary.characters, vocabulary.names) != (start.vocabulary.characters, start.vocabulary.names):
+        raise ActivationError(
+            f"the model knows {len(start.vocabulary)} characters, and the vocabulary that was given has others; leave "
+            "it out, or train a new model"
+        )
+    return vocabulary
 
 
 def can_train_in_bf16(cell: str, device: str = "cpu") -> bool:
@@ -117,7 +148,7 @@ class _Trainer:
         self,
         corpus: Corpus,
         held_out: Corpus,
-        shape: ModelConfig,
+        model: ModelConfig | CharRNN,
         config: TrainingConfig,
         vocabulary: Vocabulary,
         rule: ReadingRule,
@@ -127,7 +158,9 @@ class _Trainer:
             raise ActivationError(
                 f"the text has no other character than {vocabulary.characters!r}, so that there is nothing to predict"
             )
-        self._config, self._held_out = config, held_out
+        start = model if isinstance(model, CharRNN) else None
+        shape = model.config if isinstance(model, CharRNN) else model
+        self._config, self._held_out, self._start = config, held_out, start
         self._text = TrainingText(corpus, rule, vocabulary, config)
         n_rounds_per_epoch = max(1, round(self._text.n_tokens / round_chars))
         self._n_batches_per_round = -(-self._text.n_batches // n_rounds_per_epoch)
@@ -138,7 +171,11 @@ class _Trainer:
             )
         self._model = CharRNN(shape, vocabulary, dropout=config.dropout)
         self._model.reading_rule = rule
-        initialise(self._model, config.initialisation)
+        if start is None:
+            initialise(self._model, config.initialisation)
+        else:
+            self._model.initialisation, self._model.trained = start.initialisation, start.trained
+            self._model.load_state_dict(start.state_dict())
         self._model.to(config.device)
         self._optimizer = optimizer_of(self._model, config)
         self._done = 0
@@ -154,16 +191,19 @@ class _Trainer:
         self._key = {
             **shape.as_dict(),
             **asdict(config),
+            "clip_values": config.clip_values or None,  # as in states that were written before there was this setting
+            "started_from": None if start is None else model_sha256(start),
+            "replacement": None if start is None else vocabulary.replacement,
             "characters": vocabulary.characters,
             "text": corpus.sha256,
             "held_out": held_out.sha256,
             **({} if rule.is_plain else {"reading_rule": json.dumps(rule.to_data())}),
         }
 
-    def keep_state_in(self, path: Path, save_every_s: float) -> None:
-        """Save the state to a file from now on, and resume from that file if it exists."""
+    def keep_state_in(self, path: Path, save_every_s: float, *, resume: bool) -> None:
+        """Save the state to a file from now on, and resume from that file if it exists and that is wanted."""
         self._state_path, self._save_every_s = path, save_every_s
-        if path.exists():
+        if resume and path.exists():
             self._restore(load_state(path, self._key))
 
     def run(
@@ -175,6 +215,9 @@ class _Trainer:
         """Train until the last update, or until patience runs out."""
         done_before, saved_at = self._done, self._started_at
         if self._done == 0:
+            if self._start is not None and not self._evaluations:
+                self._judge_start()
+            self._save()  # before anything else is written, so that whatever there is can be gone on with
             self._show(watch, is_best=False)
         with Interruptions() as interruptions:
             while self._done < self._n_updates and not self._is_out_of_patience:
@@ -235,7 +278,7 @@ class _Trainer:
         loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[1:].flatten())
         self._optimizer.zero_grad()
         (loss if penalty is None else loss + config.norm_stabiliser * penalty).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        clip_gradient(model, config)
         self._optimizer.step()
         self._carried = tuple(part.detach() for part in carried)
         nats = loss.item()
@@ -250,6 +293,13 @@ class _Trainer:
                 f"the loss is no longer a number after {self._done:,} updates; train with a learning rate below "
                 f"{self._config.learning_rate:g}"
             )
+
+    def _judge_start(self) -> None:
+        """Evaluate the model that the training begins with; there is no training loss yet."""
+        evaluation = evaluate(self._model.eval(), self._held_out, replace_unknown=True)
+        self._losses.append(math.nan)
+        self._evaluations.append(evaluation)
+        self._rows.append(TrainingRow(0, 0.0, math.nan, evaluation.nats_per_char))
 
     def _end_round(self) -> bool:
         """Evaluate the model, keep its weights if they are the best so far, and return whether they are."""
@@ -272,7 +322,7 @@ class _Trainer:
         return patience > 0 and len(losses) - 1 - int(np.argmin(losses or [0.0])) >= patience
 
     def _show(self, watch: Callable[[TrainingSnapshot], None], *, is_best: bool) -> None:
-        trained, self._model.trained = self._model.trained, self._done > 0
+        trained, self._model.trained = self._model.trained, self._model.trained or self._done > 0
         watch(TrainingSnapshot(self._model.eval(), self._done, self._rows, is_best))
         self._model.trained = trained
 
