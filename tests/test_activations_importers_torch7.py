@@ -172,6 +172,7 @@ def test_bytes_of_char_rnn(tmp_path: Path) -> None:
     path = save(tmp_path / "m.t7", char_rnn_checkpoint(lstm_graph(weights), lua_bytes("ab \xa9\xc3\n")))
     result = import_model(path)
     assert result.model.vocabulary.characters == "ab \xa9\xc3\n"
+    assert result.model.reading_rule.read_as == "bytes"
 
 
 def test_bytes_of_torch_rnn(tmp_path: Path) -> None:
@@ -180,6 +181,7 @@ def test_bytes_of_torch_rnn(tmp_path: Path) -> None:
     path = save(tmp_path / "m.t7", torch_rnn_checkpoint(weights, ["a", "[195]", "b", " ", "[169]", "\n"]))
     result = import_model(path)
     assert result.model.vocabulary.characters == "a\xc3b \xa9\n"
+    assert result.model.reading_rule.read_as == "bytes"
 
 
 def test_characters_of_torch_rnn_are_code_points(tmp_path: Path) -> None:
