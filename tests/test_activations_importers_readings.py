@@ -164,7 +164,7 @@ def test_no_reading_makes_all_characters_known() -> None:
     text = text_of("English")
     arrays, _ = counted([text], sorted(set(text)))
     with pytest.raises(
-        ActivationError, match=r"characters of the text are not in the model's vocabulary .*name one of"
+        ActivationError, match=r"30 characters of the text are not in the model's .*; check the import by a"
     ):
         import_model(arrays, Vocabulary("".join(sorted(set(text)))), text=Corpus.from_texts([text + 30 * "日"]))
 

@@ -29,6 +29,7 @@ from activations.texts.vocab import Vocabulary
 
 _SHOWN_CELLS = {"rnn_relu": "RNN (relu)", "gru_reset_before": "GRU (reset gate before the matrix)"}
 _MIN_CHARS = 200  # of a text that may decide something
+_OTHER_TEXT = "check the import by a --text that has only the model's characters"
 _HINTS = (
     "a vocabulary in another order (--vocab), gates in another order (--gates), matrices to be transposed "
     "(--transposed), hidden states before inputs (--hidden-first), a text to be read in another way (--read-as, "
@@ -271,7 +272,8 @@ def _checked(
     """Check a model on a text: take a clearly better interpretation if it is left open, and refuse a bad model."""
     vocabulary, rule = result.model.vocabulary, result.interpretation.rule
     try:
-        check_text(text, rule, vocabulary, replace_unknown=vocabulary.replacement is not None)
+        replaces = vocabulary.replacement is not None
+        check_text(text, rule, vocabulary, replace_unknown=replaces, way_out=_OTHER_TEXT)
     except ActivationError as error:
         _raise_unknown(result, text, error)
     searched = search(result.parts, result.interpretation, vocabulary, text, progress, max_changes=max_changes)
@@ -320,7 +322,7 @@ def _raise_unknown(result: ImportedModel, text: Corpus, error: ActivationError) 
     raise ActivationError(
         f"{are_unknown} not in the model's vocabulary of {len(vocabulary)}: first {examples}; "
         f"it knows all, and has a loss of {best[1]:.2f} nats per character on a sample of the text, "
-        f"{_with(interpretation.changes(best[0]))}; do that, or give another --text"
+        f"{_with(interpretation.changes(best[0]))}; do that, or {_OTHER_TEXT}"
     ) from error
 
 

@@ -252,7 +252,9 @@ def vocabulary_to_learn(corpora: Sequence[Corpus], rule: ReadingRule, *, min_cou
     return Vocabulary(characters, known.replacement).with_tokens(names)
 
 
-def check_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary, *, replace_unknown: bool = False) -> int:
+def check_text(
+    corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary, *, replace_unknown: bool = False, way_out: str = ""
+) -> int:
     """Count the characters of a corpus that are read as the vocabulary's replacement; see `Vocabulary.check`.
 
     Raises:
@@ -261,7 +263,8 @@ def check_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary, *, rep
     """
     rule.check(vocabulary)
     try:
-        return vocabulary.check(corpus, replace_unknown=replace_unknown, spelled=_speller(rule, vocabulary))
+        spelled = _speller(rule, vocabulary)
+        return vocabulary.check(corpus, replace_unknown=replace_unknown, spelled=spelled, way_out=way_out)
     except ActivationError as error:
         hint = _better_spelling(corpus, rule, vocabulary)
         if not hint:

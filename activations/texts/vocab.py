@@ -150,7 +150,12 @@ class Vocabulary:
         return self.look_up(corpus.codes)
 
     def check(
-        self, corpus: Corpus, *, replace_unknown: bool = False, spelled: Callable[[str], str] | None = None
+        self,
+        corpus: Corpus,
+        *,
+        replace_unknown: bool = False,
+        spelled: Callable[[str], str] | None = None,
+        way_out: str = "",
     ) -> int:
         """Count the characters of a corpus that will be read as the replacement, whole or in part.
 
@@ -158,13 +163,15 @@ class Vocabulary:
             corpus: The corpus.
             replace_unknown: See `encode`.
             spelled: Gives the tokens of a character; None is the character itself.
+            way_out: What the message advises; the options of reading if empty.
 
         Raises:
             ActivationError: If there are unknown characters and they may not, or cannot, be replaced.
         """
         n_unknown, first = self.unknown(corpus, spelled)
         if n_unknown and not (replace_unknown and self.replacement is not None):
-            raise ActivationError(self._message(corpus, n_unknown, first, replace_unknown=replace_unknown))
+            advice = way_out or self._way_out(replace_unknown=replace_unknown)
+            raise ActivationError(self._message(corpus, n_unknown, first, advice))
         return n_unknown
 
     def unknown(self, corpus: Corpus, spelled: Callable[[str], str] | None = None) -> tuple[int, dict[int, int]]:
@@ -216,24 +223,25 @@ class Vocabulary:
         unknown = [not set(spelled(chr(code))) <= set(self.characters) for code in distinct.tolist()]
         return np.array(unknown, bool)[which]
 
-    def _message(self, corpus: Corpus, n_unknown: int, first: Mapping[int, int], *, replace_unknown: bool) -> str:
+    def _way_out(self, *, replace_unknown: bool) -> str:
+        if self.replacement is not None:
+            return f"pass --replace-unknown to read them as {self.replacement!r}"
+        if replace_unknown:
+            return (
+                "--replace-unknown replaces none of them, since the model has no replacement; name one of its "
+                f"characters to read them as, such as --replace-unknown-with {self._usual_stand_in!r}"
+            )
+        return (
+            f"name one of its characters to read them as, such as --replace-unknown-with {self._usual_stand_in!r}, "
+            "use a text that has only the model's characters, or a model whose rare characters share a replacement "
+            "(probe train --min-count)"
+        )
+
+    def _message(self, corpus: Corpus, n_unknown: int, first: Mapping[int, int], way_out: str) -> str:
         examples = ", ".join(
             f"{chr(code)!r} ({_line_and_column(corpus, position)})" for code, position in first.items()
         )
         with_returns = "; read it with --newlines lf" if ord("\r") in first else ""
-        if self.replacement is not None:
-            way_out = f"pass --replace-unknown to read them as {self.replacement!r}"
-        elif replace_unknown:
-            way_out = (
-                "--replace-unknown replaces none of them, since the model has no replacement; name one of its "
-                f"characters to read them as, such as --replace-unknown-with {self._usual_stand_in!r}"
-            )
-        else:
-            way_out = (
-                f"name one of its characters to read them as, such as --replace-unknown-with {self._usual_stand_in!r}, "
-                "use a text that has only the model's characters, or a model whose rare characters share a replacement "
-                "(probe train --min-count)"
-            )
         occur = "1 character of the text is" if n_unknown == 1 else f"{n_unknown:,} characters of the text are"
         return f"{occur} not in the model's vocabulary of {len(self)}: first {examples}{with_returns}; {way_out}"
 
