@@ -13,8 +13,10 @@ import numpy as np
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.flattening import flatten
+from activations.importers.keras_files import is_keras_zip, read_hdf5, read_keras_zip
 from activations.importers.pickles import MAX_BYTES, PersistentId, UnbuiltObject, read_pickle
 from activations.importers.tensors import Storage, storage_of
+from activations.recordings.foreign_hdf5 import SIGNATURE
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MAX_JSON_BYTES = 400_000_000
@@ -37,6 +39,9 @@ def read_contents(path: Path) -> Contents:
         if size > MAX_BYTES:
             raise ActivationError(f"it has {size / 1e9:.1f} GB; models up to {MAX_BYTES / 1e9:.0f} GB are read")
         with path.open("rb") as file:
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return read_hdf5(path)
+            file.seek(0)
             return _read(file, size)
     except FileNotFoundError as error:
         raise ActivationError(f"there is no file {path}") from error
@@ -64,7 +69,7 @@ def _read(file: BinaryIO, size: int) -> Contents:
         if start.startswith(b"\x80"):
             raise
         raise ActivationError(
-            "it is neither a PyTorch file, nor a pickle, nor numpy's .npz or .npy, nor JSON"
+            "it is neither a PyTorch file, nor a pickle, nor numpy's .npz or .npy, nor Keras's .h5 or .keras, nor JSON"
         ) from error
 
 
@@ -104,7 +109,9 @@ def _read_zip(file: BinaryIO, size: int) -> Contents:
                 for name, member in members.items()
             }
             return flatten("numpy's .npz", parts, total)
-    raise ActivationError("it is a zip file that neither PyTorch nor numpy wrote")
+        if is_keras_zip(set(members)):
+            return read_keras_zip(archive, lambda member: _member(archive, member))
+    raise ActivationError("it is a zip file that neither PyTorch nor numpy nor Keras wrote")
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays, Contents, NamePath
+from activations.importers.keras_layers import find_keras, find_weight_lists
 from activations.importers.linear_layers import find_linears
 from activations.importers.numpy_layers import find_lists, find_named
 from activations.importers.parts import Parts, UnusedArrays
@@ -45,7 +46,7 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             "weight itself; remove that in the program that has the model (torch.nn.utils.…remove), and save it again"
         )
     distinct_arrays = distinct(arrays)
-    for find in (find_torch, find_named, find_lists, find_linears):
+    for find in (find_torch, find_keras, find_named, find_lists, find_weight_lists, find_linears):
         parts = find(UnusedArrays(distinct_arrays.arrays), contents.facts)
         if parts is not None:
             used_once = set(distinct_arrays.arrays) - {*parts.unused, *parts.aside}
