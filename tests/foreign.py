@@ -104,6 +104,43 @@ class _Foreign(nn.Module):
         self.hidden_size = model.config.n_units
 
 
+class _Scriptable(nn.Module):
+    """A module as TorchScript takes it."""
+
+    def __init__(self, model: CharRNN) -> None:
+        super().__init__()
+        self.encoder = model.embedding
+        self.rnn = model.rnn
+        self.decoder = model.readout
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        one_hot = nn.functional.one_hot(ids, self.decoder.out_features).float()
+        inputs = one_hot if self.encoder is None else self.encoder(ids)
+        logits: torch.Tensor = self.decoder(self.rnn(inputs)[0])
+        return logits
+
+
+def torchscript(model: CharRNN, path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch advises torch.export, which people have not used so far
+        traced: Any = torch.jit.trace(_Scriptable(model), torch.zeros(3, 1, dtype=torch.long))  # type: ignore[no-untyped-call]
+    traced.save(str(path))
+
+
+def safetensors(model: CharRNN, path: Path) -> None:
+    """Write the length of the header, the header, and the numbers in the order of their names."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    numbers = b""
+    for name, array in sorted(renamed(model).items()):
+        content = array.astype("<f4").tobytes()
+        offsets = [len(numbers), len(numbers) + len(content)]
+        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": offsets}
+        numbers += content
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + numbers)
+
+
 @contextmanager
 def nowhere() -> Iterator[None]:
     """Pretend for a while that `_Foreign` is called `somewhere.Net`."""
@@ -257,6 +294,8 @@ FORMATS: dict[str, tuple[Writer, tuple[str, ...], bool]] = {
     "a state_dict of a parallel module": (torchscript_like_names, _ALL, True),
     "a whole module": (whole_module, _ALL, True),
     "an old whole module": (old_whole_module, _ALL, True),
+    "TorchScript": (torchscript, _ALL, True),
+    "safetensors": (safetensors, _ALL, True),
     "linears": (linears, ("lstm",), True),
     "named linears": (named_linears, _ALL, True),
     "worded linears": (worded_linears, _ALL, True),

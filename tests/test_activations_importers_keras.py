@@ -294,6 +294,56 @@ def test_a_sequential_model_of_old_is_a_list_of_layers(tmp_path: Path) -> None:
     assert_same(import_model(edited_h5(OLD, edit, tmp_path), CHARACTERS), OLD)
 
 
+def moved(name: str, folder: Path, change: Callable[[str], str]) -> Path:
+    """Write a file of weights whose arrays have other paths."""
+    path = folder / "moved.h5"
+    with h5py.File(io.BytesIO(KEPT[name])) as file, h5py.File(path, "w") as changed:
+
+        def copy(old: str, thing: Any) -> None:
+            if isinstance(thing, h5py.Dataset):
+                changed[change(old)] = thing[()]
+
+        file.visititems(copy)
+    return path
+
+
+def test_the_paths_of_older_versions_are_known(tmp_path: Path) -> None:
+    """TensorFlow 2.11 and 2.12 had another name for the group of layers."""
+    name = "keras.lstm_cells.weights.h5"
+    path = moved(name, tmp_path, lambda old: old.replace("layers/", "_layer_checkpoint_dependencies/", 1))
+    assert_same(import_model(path, CHARACTERS), name)
+
+
+def test_layers_of_a_class_of_ones_own_are_taken_in_the_order_of_their_names_with_a_warning(tmp_path: Path) -> None:
+    """Such a model names its layers by its attributes, and HDF5 sorts them."""
+    name = "keras.gru_after.weights.h5"
+    words = {"layers/gru/": "below/", "layers/gru_1/": "top/", "layers/dense/": "fc/"}
+
+    def change(old: str, words: dict[str, str] = words) -> str:
+        start = next(start for start in words if old.startswith(start))
+        return words[start] + old.removeprefix(start)
+
+    imported = import_model(moved(name, tmp_path, change), CHARACTERS)
+    assert_same(imported, name)
+    assert "below/cell and top/cell are taken as layers on one another, in this order" in str(imported.warning)
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "weights.ckpt.index", "cp.ckpt.data-00000-of-00001"])
+def test_what_tensorflow_saves_for_itself_is_named(name: str, tmp_path: Path) -> None:
+    path = written(b"\x08\x01saved", tmp_path, name)
+    for place in {path, tmp_path} if name == "saved_model.pb" else {path}:
+        with pytest.raises(ActivationError, match=r"SavedModel or a checkpoint.*model\.save\('model\.keras'\)"):
+            import_model(place, CHARACTERS)
+
+
+def test_a_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ActivationError, match="it is a folder; name the file in it"):
+        import_model(tmp_path, CHARACTERS)
+    written(KEPT["keras.lstm_cells.weights.h5"], tmp_path, "model.weights.h5")
+    with pytest.raises(ActivationError, match="without zipped=False"):
+        import_model(tmp_path, CHARACTERS)
+
+
 def test_an_array_that_no_layer_names_is_refused(tmp_path: Path) -> None:
     path = written(KEPT[OLD], tmp_path)
     with h5py.File(path, "a") as file:

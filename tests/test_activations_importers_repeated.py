@@ -11,11 +11,11 @@ from activations.errors import ActivationError
 from activations.importers.importing import ImportedModel, import_model
 from activations.importers.repeated import distinct
 from activations.models.char_rnn import CharRNN
+from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 
 N_CHARACTERS, N_UNITS = 7, 5
 VOCABULARY = Vocabulary("abcdefg")
-CASE = Path(__file__).parents[1].parent / "shared" / "cases" / "11_fastai_twice"
 
 
 class Tied(nn.Module):
@@ -147,12 +147,9 @@ def test_a_second_model_in_the_file_is_still_refused(tied: Tied, tmp_path: Path)
         imported(weights, tmp_path / "m.pt")
 
 
-@pytest.mark.skipif(not CASE.exists(), reason="needs the shared cases, which are not in the repository")
 @pytest.mark.parametrize("file", ["fastai.pth", "fastai_raw.pth"])
-def test_a_model_with_fastais_names_has_its_loss(file: str) -> None:
-    from activations.texts.corpus import Corpus
-
-    text = Corpus.read(CASE / "corpus.txt")
-    result = import_model(CASE / file, f"pickle:{CASE / 'itos.pkl'}", text=text)
+def test_a_model_with_fastais_names_has_its_loss(file: str, shared: Path) -> None:
+    folder = shared.parent / "cases" / "11_fastai_twice"
+    result = import_model(folder / file, f"pickle:{folder / 'itos.pkl'}", text=Corpus.read(folder / "corpus.txt"))
     assert result.evaluation is not None
     assert result.evaluation.nats_per_char == pytest.approx(1.641, abs=0.004)

@@ -39,6 +39,7 @@ class Contents:
             which some formats make of small arrays; without the settings of modules and optimisers.
         facts: Numbers and strings, such as `rnn.mode`.
         plain_values: Lists, dictionaries and strings, one of which may be a vocabulary.
+        beside: Names of plain values that are from another file beside this one.
         modules: The classes of the parts of a pickled module.
         unread: Names of tensors of an unknown kind.
     """
@@ -49,6 +50,7 @@ class Contents:
     numbers: dict[str, NamePath] = field(default_factory=dict)
     facts: dict[str, str | int | float] = field(default_factory=dict)
     plain_values: dict[str, Any] = field(default_factory=dict)
+    beside: set[str] = field(default_factory=set)
     modules: dict[str, str] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
 

@@ -13,18 +13,20 @@ import numpy as np
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.flattening import flatten
-from activations.importers.keras_files import is_keras_zip, read_hdf5, read_keras_zip
-from activations.importers.pickles import MAX_BYTES, PersistentId, UnbuiltObject, read_pickle
-from activations.importers.tensors import Storage, storage_of
+from activations.importers.foreign_formats import refuse_known_format, refuse_known_path, refuse_known_zip
+from activations.importers.keras.files import is_keras_zip, read_hdf5, read_keras_zip
+from activations.importers.pickles import MAX_BYTES, read_pickle
+from activations.importers.safetensors_files import SAFETENSORS, is_safetensors, read_safetensors
+from activations.importers.torch_files import LEGACY_MAGIC, member_bytes, read_legacy, read_torch_zip
 from activations.recordings.foreign_hdf5 import SIGNATURE
 
-_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MAX_JSON_BYTES = 400_000_000
 _MAX_JSON_LISTS = 5_000_000
 _MAX_JSON_STRINGS = 1_000_000
 _MAX_COMPRESSION = 20  # weights are close to noise, which cannot be compressed that much
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # these unpack no more than is requested
 _MAX_VALUES = 8
+_FILES_BESIDE = ("config.json", "vocab.json", "metadata.json")
+_MAX_BYTES_BESIDE = 20_000_000
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -36,13 +38,17 @@ def read_contents(path: Path) -> Contents:
     """
     try:
         size = path.stat().st_size
+        refuse_known_path(path)
         if size > MAX_BYTES:
             raise ActivationError(f"it has {size / 1e9:.1f} GB; models up to {MAX_BYTES / 1e9:.0f} GB are read")
         with path.open("rb") as file:
             if file.read(len(SIGNATURE)) == SIGNATURE:
                 return read_hdf5(path)
             file.seek(0)
-            return _read(file, size)
+            contents = _read(file, size)
+        if contents.kind == SAFETENSORS:
+            _add_files_beside(contents, path)
+        return contents
     except FileNotFoundError as error:
         raise ActivationError(f"there is no file {path}") from error
     except ActivationError as error:
@@ -54,6 +60,22 @@ def read_contents(path: Path) -> Contents:
         raise ActivationError(f"cannot read {path}: it is damaged ({reason})") from error
 
 
+def _add_files_beside(contents: Contents, path: Path) -> None:
+    """Add what stands in JSON files beside a file of tensors alone: programs keep the vocabulary of a model there."""
+    for name in (f"{path.stem}.json", *_FILES_BESIDE):
+        beside = path.with_name(name)
+        if not beside.is_file() or beside.stat().st_size > _MAX_BYTES_BESIDE:
+            continue
+        try:
+            values = read_contents(beside).plain_values
+        except ActivationError:
+            continue  # a file of another kind, which nobody has named
+        for key, value in values.items():
+            full_name = f"{key} in {name}" if key else name
+            contents.plain_values[full_name] = value
+            contents.beside.add(full_name)
+
+
 def _read(file: BinaryIO, size: int) -> Contents:
     start = file.read(64)
     file.seek(0)
@@ -61,6 +83,8 @@ def _read(file: BinaryIO, size: int) -> Contents:
         return _read_zip(file, size)
     if start.startswith(b"\x93NUMPY"):
         return flatten("a numpy file", _read_all(file, size, lambda: _read_npy(file, size)), size)
+    if is_safetensors(start, size):
+        return read_safetensors(file, size)
     if start.removeprefix(_BOM).lstrip()[:1] in (b"[", b"{", b'"'):
         return flatten("JSON", _read_json(file, size), size)
     try:
@@ -68,8 +92,10 @@ def _read(file: BinaryIO, size: int) -> Contents:
     except ActivationError as error:
         if start.startswith(b"\x80"):
             raise
+        refuse_known_format(start)
         raise ActivationError(
-            "it is neither a PyTorch file, nor a pickle, nor numpy's .npz or .npy, nor Keras's .h5 or .keras, nor JSON"
+            "it is neither a PyTorch file, nor a pickle, nor safetensors, nor numpy's .npz or .npy, nor of Keras, nor "
+            "JSON"
         ) from error
 
 
@@ -102,93 +128,24 @@ def _read_zip(file: BinaryIO, size: int) -> Contents:
             )
         pickled = [name for name in members if name == "data.pkl" or name.endswith("/data.pkl")]
         if len(pickled) == 1:
-            return _read_torch_zip(archive, members, pickled[0], total)
+            return read_torch_zip(archive, members, pickled[0], total)
         if members and all(name.endswith(".npy") for name in members):
             parts = {
-                name.removesuffix(".npy"): _read_npy(io.BytesIO(_member(archive, member)), member.file_size)
+                name.removesuffix(".npy"): _read_npy(io.BytesIO(member_bytes(archive, member)), member.file_size)
                 for name, member in members.items()
             }
             return flatten("numpy's .npz", parts, total)
         if is_keras_zip(set(members)):
-            return read_keras_zip(archive, lambda member: _member(archive, member))
+            return read_keras_zip(archive, lambda member: member_bytes(archive, member))
+        refuse_known_zip(members)
     raise ActivationError("it is a zip file that neither PyTorch nor numpy nor Keras wrote")
-
-
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Read a member of a zip file, and no more bytes than its header says."""
-    if member.compress_type not in _COMPRESSIONS:
-        raise ActivationError(f"{member.filename[:100]!r} is packed in a way that neither PyTorch nor numpy uses")
-    with archive.open(member) as part:
-        content = part.read(member.file_size)
-        if len(content) != member.file_size:
-            raise ActivationError(f"{member.filename[:100]!r} is truncated")
-        return content
-
-
-def _read_torch_zip(
-    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], pickled: str, n_bytes: int
-) -> Contents:
-    folder = pickled.removesuffix("data.pkl")
-    order = members.get(f"{folder}byteorder")
-    if order is not None and _member(archive, order) != b"little":
-        raise ActivationError("its numbers are in big-endian order, which is not read")
-    storage_bytes: dict[str, bytes] = {}
-
-    def fetch(storage: Storage) -> bytes:
-        member = members.get(f"{folder}data/{storage.key}")
-        if member is None:
-            raise ActivationError(f"the numbers of storage {storage.key} are missing")
-        if storage.key not in storage_bytes:
-            storage_bytes[storage.key] = _member(archive, member)
-        return _cut(storage_bytes[storage.key], storage)
-
-    value = read_pickle(io.BytesIO(_member(archive, members[pickled])))
-    return flatten(f"PyTorch, {_description(value)}", value, n_bytes, fetch)
 
 
 def _read_pickles(file: BinaryIO, size: int) -> Contents:
     value = read_pickle(file)
-    if value != _LEGACY_MAGIC:
-        return flatten("a pickle", _read_all(file, size, lambda: read_pickle(file), [value]), size)
-    read_pickle(file)  # the version of the format
-    machine = read_pickle(file)
-    if isinstance(machine, dict) and machine.get("little_endian") is False:
-        raise ActivationError("its numbers are in big-endian order, which is not read")
-    persistent_ids: list[PersistentId] = []
-    value = read_pickle(file, persistent_ids)
-    keys = read_pickle(file)
-    described = {storage.key: storage for id_ in persistent_ids if (storage := storage_of(id_.description))}
-    storage_bytes: dict[str, bytes] = {}
-    for key in keys if isinstance(keys, list) else []:
-        storage = described.get(key) if isinstance(key, str) else None
-        n_numbers = int.from_bytes(file.read(8), "little")
-        if storage is None or n_numbers * storage.item_bytes > size:
-            raise ActivationError("its storages are not those that it describes, or it is truncated")
-        storage_bytes[storage.key] = file.read(n_numbers * storage.item_bytes)
-    if file.tell() < size:
-        raise ActivationError(f"{size - file.tell():,} bytes stand behind its numbers, which PyTorch did not write")
-
-    def fetch(storage: Storage) -> bytes:
-        if storage.key not in storage_bytes:
-            raise ActivationError(f"the numbers of storage {storage.key} are missing")
-        return _cut(storage_bytes[storage.key], storage)
-
-    return flatten(f"PyTorch before 1.6, {_description(value)}", value, size, fetch)
-
-
-def _cut(all_bytes: bytes, storage: Storage) -> bytes:
-    start = storage.start * storage.item_bytes
-    stop = start + storage.n_numbers * storage.item_bytes
-    if stop > len(all_bytes):
-        raise ActivationError(f"storage {storage.key} is truncated")
-    return all_bytes[start:stop]
-
-
-def _description(value: Any) -> str:
-    if isinstance(value, UnbuiltObject):
-        name = "".join(char for char in value.maker[:100] if char.isprintable())
-        return f"a whole pickled module of class {name}"
-    return "a state_dict or a dictionary that holds one"
+    if value == LEGACY_MAGIC:
+        return read_legacy(file, size)
+    return flatten("a pickle", _read_all(file, size, lambda: read_pickle(file), [value]), size)
 
 
 def _read_npy(file: BinaryIO, size: int) -> Any:

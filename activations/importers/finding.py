@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays, Contents, NamePath
-from activations.importers.keras_layers import find_keras, find_weight_lists
+from activations.importers.keras.layers import find_keras, find_weight_lists
 from activations.importers.linear_layers import find_linears
 from activations.importers.numpy_layers import find_lists, find_named
 from activations.importers.parts import Parts, UnusedArrays

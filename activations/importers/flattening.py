@@ -1,5 +1,6 @@
 """Flattening what a file holds, however it is nested, to its `Contents`."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from activations.errors import ActivationError
 from activations.importers.contents import ArrayRole, Contents, Kind, NamePath, may_be_learned, may_be_weights
-from activations.importers.pickles import ObjectKey, SetItems, UnbuiltObject
+from activations.importers.pickles import ObjectKey, SetItems, UnbuiltObject, is_scripted
 from activations.importers.tensors import (
     Fetch,
     attributes_of_tensor,
@@ -29,6 +30,11 @@ _SPARE_BYTES = 1_000_000
 
 _NUMBER_MAKERS = {"_codecs.encode", "decimal.Decimal", "fractions.Fraction"} | {
     f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("bytes", "bytearray")
+}
+_MANGLED = re.compile(r"__torch__\.|___torch_mangle_\d+\.")  # what TorchScript adds to the names of classes
+_TYPED_VALUES = {
+    f"torch.jit._pickle.{name}"
+    for name in ("restore_type_tag", "build_intlist", "build_tensorlist", "build_doublelist", "build_boollist")
 }
 _MODULE_PARTS = ("_parameters", "_buffers", "_modules")
 
@@ -147,7 +153,7 @@ def _add(contents: Contents, node: _Node, value: Any, parameters: set[int]) -> N
     if isinstance(value, str | list | tuple | dict):
         contents.plain_values[node.name] = value
     if _is_module(value):
-        contents.modules[node.name] = value.maker
+        contents.modules[node.name] = _MANGLED.sub("", value.maker)
 
 
 def _add_array(contents: Contents, node: _Node, array: NDArray[Any]) -> None:
@@ -193,6 +199,10 @@ def _children(node: _Node, value: Any) -> Iterator[_Node]:
                 yield child(key, number, is_aside=True, is_setting=is_optimizer)
     elif isinstance(value, list | tuple):
         yield from (child(n, part) for n, part in enumerate(value))
+    elif is_scripted(value) and isinstance(value.state, Mapping):
+        for key, part in value.state.items():
+            is_part = is_array(part) or is_scripted(part)
+            yield child(key, part, is_aside=not is_part, is_setting=not is_part)
     elif isinstance(value, UnbuiltObject):
         groups = [value.state.get(group) for group in _MODULE_PARTS] if isinstance(value.state, Mapping) else []
         for parts in (value.entries, *groups):
@@ -227,11 +237,14 @@ def _n_children(value: Any) -> int:
 
 
 def _is_module(value: Any) -> bool:
-    return isinstance(value, UnbuiltObject) and isinstance(value.state, Mapping) and "_modules" in value.state
+    has_parts = isinstance(value, UnbuiltObject) and isinstance(value.state, Mapping)
+    return has_parts and ("_modules" in value.state or is_scripted(value))
 
 
 def _converted(value: Any, fetch: Fetch | None) -> Any:
     """Return the array, number or list that a value stands for, or the value itself."""
+    if isinstance(value, UnbuiltObject) and value.maker in _TYPED_VALUES and value.arguments:
+        value = value.arguments[0]
     if isinstance(value, UnbuiltObject):
         for meaning in (numpy_value(value), numpy_scalar(value), None if fetch is None else torch_array(value, fetch)):
             if meaning is not None:

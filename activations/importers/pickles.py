@@ -57,6 +57,11 @@ class UnbuiltObject:
     entries: dict[Any, Any] = field(default_factory=dict)
 
 
+def is_scripted(value: Any) -> bool:
+    """Is a value a module of TorchScript, whose parameters and parts are plain attributes?"""
+    return isinstance(value, UnbuiltObject) and value.maker.startswith("__torch__.")
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PersistentId:
     """Something stored outside the pickle (pickle's persistent IDs), such as the numbers of a tensor.

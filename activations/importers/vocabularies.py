@@ -236,7 +236,8 @@ def _in_model_file(contents: Contents, n_characters: int) -> FoundVocabulary:
             f"--vocab {SPELLINGS}"
         )
     name = max(tables, key=lambda name: tables[name].n_tokens)
-    return _checked(tokens, n_characters, f"{name or 'all of it'} in the file itself")._replace(name=name)
+    source = name if name in contents.beside else f"{name or 'all of it'} in the file itself"
+    return _checked(tokens, n_characters, source)._replace(name=name)
 
 
 def _merged(tables: Sequence[Tokens]) -> Tokens | None:

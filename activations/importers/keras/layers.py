@@ -10,10 +10,10 @@ from typing import Any
 
 from activations.errors import ActivationError
 from activations.importers.input_and_readout import with_input_and_readout
-from activations.importers.keras_chain import Chain, chain_of, n_gates_of
-from activations.importers.keras_config import KerasLayer
-from activations.importers.keras_files import CONFIG, VERSION
-from activations.importers.keras_weights import WeightGroup, take_layer, with_ends
+from activations.importers.keras.chain import Chain, chain_of, n_gates_of
+from activations.importers.keras.configuration import KerasLayer
+from activations.importers.keras.files import CONFIG, VERSION
+from activations.importers.keras.weights import WeightGroup, take_layer, with_ends
 from activations.importers.parts import Parts, Stack, UnusedArrays
 
 _NUMBERED = re.compile(r"(?P<group>.*[./])?(?P<cell>cell/)?vars/(?P<number>[0-9]{1,3})")
@@ -90,8 +90,7 @@ def _by_config(arrays: UnusedArrays, groups: Sequence[WeightGroup], chain: Chain
 def _group_of(layer: KerasLayer, groups: Sequence[WeightGroup]) -> WeightGroup:
     """Return the arrays of a layer: Keras 3 numbers them by class, Keras 1 and 2 name them like the layer."""
     for group in groups:
-        name = re.sub(r"^(_layer_checkpoint_dependencies|model_weights)/", "", group.name)
-        name = name.replace("/_layer_checkpoint_dependencies/", "/layers/")
+        name = re.sub(r"(^|/)_layer_checkpoint_dependencies/", r"\1layers/", group.name.removeprefix("model_weights/"))
         parts = name.split("/")
         if name in (layer.path, f"{layer.path}/cell") or (
             parts[0] == layer.outer_name and (len(parts) == 1 or layer.name in parts)
@@ -115,8 +114,11 @@ def _by_names(arrays: UnusedArrays, groups: Sequence[WeightGroup], facts: Mappin
     if VERSION not in facts and n_gates > 1:
         undecided.add("gates")
     doubts = [_zoneout(facts, group) for group in recurrent]
-    if len({re.sub(r"\d+", "", group.name) for group in recurrent}) > 2:  # the first may have no number
-        doubts.append(f"{' and '.join(group.name for group in recurrent)} are taken as layers on one another")
+    names_without_numbers = {re.sub(r"_?\d+", "", group.name) for group in recurrent}
+    if not facts.get(VERSION) and len(names_without_numbers) > 1:
+        doubts.append(
+            f"{' and '.join(group.name for group in recurrent)} are taken as layers on one another, in this order"
+        )
     stack = Stack(
         form="Keras's recurrent layers" if is_of_keras else "Haste's recurrent layers, or others of the same names",
         layers=[layer.layer for layer in taken],
@@ -131,7 +133,7 @@ def _by_names(arrays: UnusedArrays, groups: Sequence[WeightGroup], facts: Mappin
     readouts = [group for group in others if _shape(arrays, group, "kernel")[0] == stack.n_units]
     if len(readouts) != 1:
         names = " or ".join(group.name for group in readouts) or "none of the layers"
-        raise ActivationError(f"the read-out could be {names}, and only models with one are read")
+        raise ActivationError(f"the read-out could be {names}; models with one dense layer behind the others are read")
     inputs = [group for group in others if group is not readouts[0] and _is_input(arrays, group, stack)]
     return with_ends(arrays, stack, readouts[0], inputs[0] if inputs else None)
 

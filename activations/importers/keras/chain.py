@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from activations.errors import ActivationError
-from activations.importers.keras_config import KerasLayer, layers_of
+from activations.importers.keras.configuration import KerasLayer, layers_of
 
 _N_GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1, "CuDNNLSTM": 4, "CuDNNGRU": 3}
 _HARMLESS = [
