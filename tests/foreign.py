@@ -237,6 +237,37 @@ def row_parameters(model: CharRNN, path: Path) -> None:
     torch.save(tensors({**arrays, "out.weight": readout, "out.bias": bias}), path)
 
 
+def stacked_linears(model: CharRNN, path: Path) -> None:
+    """Write two linear layers for each layer, each with all gates: `cells.0.i2h`, `cells.0.h2h`."""
+    arrays = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
+    for n, layer in enumerate(layers(model)):
+        for name, end in (("i2h", "ih"), ("h2h", "hh")):
+            arrays |= {f"cells.{n}.{name}.{kind}": layer[f"{kind}_{end}"] for kind in ("weight", "bias")}
+    torch.save(tensors(arrays), path)
+
+
+def stacked_joined_linears(model: CharRNN, path: Path) -> None:
+    """Write one linear layer for each layer, with all gates, on [x; h]."""
+    arrays = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
+    for n, layer in enumerate(layers(model)):
+        arrays[f"cell{n}.linear.weight"] = np.hstack([layer["weight_ih"], layer["weight_hh"]])
+        arrays[f"cell{n}.linear.bias"] = layer["bias_ih"] + layer["bias_hh"]
+    torch.save(tensors(arrays), path)
+
+
+def stacked_row_parameters(model: CharRNN, path: Path) -> None:
+    """Write bare matrices for row vectors, Wx, Wh and b, with the gates i, f, o, g as the columns of each."""
+    readout, bias = ends(model)
+    arrays: Arrays = {"W_vocab": readout.T.copy(), "b_vocab": bias}
+    for n, layer in enumerate(layers(model)):
+        end = str(n) if model.config.n_layers > 1 else ""
+        arrays[f"Wx{end}"] = reordered(layer["weight_ih"], "ifog", "ifgo").T.copy()
+        arrays[f"Wh{end}"] = reordered(layer["weight_hh"], "ifog", "ifgo").T.copy()
+        arrays[f"b{end}"] = reordered(layer["bias_ih"] + layer["bias_hh"], "ifog", "ifgo")
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
 def json_lists(model: CharRNN, path: Path, order: str = "ifog") -> None:
     """Write [[W1, b1], [W2, b2], [[Wd, bd]]] of a numpy LSTM."""
     parts: list[Any] = []
@@ -301,6 +332,9 @@ FORMATS: dict[str, tuple[Writer, tuple[str, ...], bool]] = {
     "worded linears": (worded_linears, _ALL, True),
     "joined linears": (joined_linears, ("lstm",), True),
     "row parameters": (row_parameters, ("lstm",), False),
+    "stacked linears": (stacked_linears, ("lstm", "gru"), True),
+    "stacked joined linears": (stacked_joined_linears, ("lstm",), True),
+    "stacked row parameters": (stacked_row_parameters, ("lstm",), False),
     "JSON": (json_lists, ("lstm",), False),
     ".npz": (npz, _RNNS, False),
     ".npz of column vectors": (column_npz, _RNNS, False),

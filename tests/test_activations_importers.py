@@ -321,7 +321,7 @@ def refusal(arrays: dict[str, np.ndarray]) -> str:
     ("changed", "message"),
     [
         ({"rnn.weight_ih_l0_reverse": (12, 4)}, "both directions"),
-        ({"rnn.weight_hr_l0": (2, 3)}, "projected"),
+        ({"rnn.weight_hr_l0": (2, 3)}, "has a projection"),
         ({"rnn.weight_hh_l1": None}, "no rnn.weight_hh_l1 beside it"),
         ({"rnn.weight_ih_l1": (12, 5)}, "takes 5 inputs, and the layer before it gives 3"),
         ({"rnn.weight_hh_l0": (12, 5)}, "do not make a layer"),
@@ -681,7 +681,7 @@ def test_a_gru_is_not_taken_for_an_rnn_by_the_name_of_its_candidate(tmp_path: Pa
         own[f"W_h{tag}"] = reordered(layer["weight_hh"], letter, "rzn").T.copy()
     result = import_model(own, Vocabulary("abcd"))
     assert result.interpretation.cell == "gru"
-    assert "GRUs of separate matrices differ" in str(result.warning)
+    assert "cell, update swapped had to be guessed" in str(result.warning)
 
 
 def test_why_no_arrays_are_found_is_told(tmp_path: Path) -> None:

@@ -117,6 +117,34 @@ def test_only_an_update_gate_can_be_swapped() -> None:
         import_model(renamed(model), Vocabulary("abcd"[:3]), update_swapped=True)
 
 
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("order", ["rzn", "zrn"])
+def test_the_text_tells_the_order_of_gates_that_share_a_matrix(
+    trained: CharRNN, text: Corpus, columns: bool, order: str
+) -> None:
+    [layer] = layers(trained)
+    stacked = {name: reordered(rows, order, "rzn") for name, rows in layer.items()}
+    arrays = dict(zip(("out.weight", "out.bias"), ends(trained), strict=True))
+    arrays |= {"Wx": stacked["weight_ih"], "Wh": stacked["weight_hh"]}
+    arrays |= {"bx": stacked["bias_ih"], "bh": stacked["bias_hh"]}
+    result = import_model(
+        {name: array.T.copy() if columns and name != "out.weight" else array for name, array in arrays.items()},
+        trained.vocabulary,
+        text=text,
+    )
+    assert (result.model.config.cell, result.interpretation.gates) == (trained.config.cell, order)
+    assert np.abs(logits(result.model, text) - logits(trained, text)).max() < 1e-4
+
+
+def test_a_transformer_is_not_taken_for_recurrent_layers() -> None:
+    rng = np.random.default_rng(0)
+    shapes = {"attn.c_attn": (24, 8), "attn.c_proj": (8, 8), "mlp.c_fc": (32, 8), "mlp.c_proj": (8, 32)}
+    weights = {f"h.{n}.{name}.weight": shape for n in range(2) for name, shape in shapes.items()}
+    arrays = {name: rng.random(shape, np.float32) for name, shape in (weights | {"wte.weight": (6, 8)}).items()}
+    with pytest.raises(ActivationError, match="no recurrent layers are found"):
+        import_model(arrays, Vocabulary("abcdef"))
+
+
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("n_embedding", [0, 6])
 def test_projected_hidden_states_come_out_as_they_went_in(n_embedding: int, tmp_path: Path) -> None:

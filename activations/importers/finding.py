@@ -7,11 +7,13 @@ from typing import Any, NoReturn
 
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays, Contents, NamePath
+from activations.importers.input_and_readout import has_named_readout
 from activations.importers.keras.layers import find_keras, find_weight_lists
 from activations.importers.linear_layers import find_linears
 from activations.importers.numpy_layers import find_lists, find_named
 from activations.importers.parts import Parts, UnusedArrays
 from activations.importers.repeated import distinct
+from activations.importers.stacked_layers import find_stacked
 from activations.importers.torch_layers import find_torch
 
 _OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
@@ -46,7 +48,7 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             "weight itself; remove that in the program that has the model (torch.nn.utils.…remove), and save it again"
         )
     distinct_arrays = distinct(arrays)
-    for find in (find_torch, find_keras, find_named, find_lists, find_weight_lists, find_linears):
+    for find in (find_torch, find_keras, find_named, find_lists, find_weight_lists, _find_by_shapes):
         parts = find(UnusedArrays(distinct_arrays.arrays), contents.facts)
         if parts is not None:
             used_once = set(distinct_arrays.arrays) - {*parts.unused, *parts.aside}
@@ -55,6 +57,20 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             notes = {**parts.notes, "repeated": distinct_arrays.repeated(sorted(used_once))}
             return replace(parts, notes=notes, unused=unused, aside=aside, left_out=_left_out(contents, prefix))
     _raise_nothing_found(contents, arrays, prefix)
+
+
+def _find_by_shapes(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
+    """Find layers of matrices under any names: of one matrix for each gate, or of one for all of them."""
+    solutions, errors = [], []
+    for find in (find_linears, find_stacked):
+        try:
+            solutions.append(find(UnusedArrays(arrays.arrays), facts))
+        except ActivationError as error:
+            errors.append(error)
+    complete = [parts for parts in solutions if parts is not None]
+    if errors and not complete:
+        raise errors[0]
+    return min(complete, key=lambda parts: (len(parts.unused), not has_named_readout(parts)), default=None)
 
 
 def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoReturn:

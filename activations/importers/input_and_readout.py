@@ -6,10 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from activations.errors import ActivationError
+from activations.importers.lstm_options import with_lstm_options
 from activations.importers.parts import Matrix, Parts, Stack, UnusedArrays
 
 _EMBEDDING_NAMES = re.compile(r"emb|encoder|lookup|wte|input|i2e", re.IGNORECASE)
-_READOUT_NAMES = re.compile(r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense", re.IGNORECASE)
+_READOUT_NAMES = re.compile(
+    r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense|vocab", re.IGNORECASE
+)
 
 
 class _Candidate(NamedTuple):
@@ -29,7 +32,7 @@ class _Candidate(NamedTuple):
 
 
 def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bool = False) -> Parts:
-    """Find the input and the read-out among the unused arrays.
+    """Find the input and the read-out among the unused arrays, and what an LSTM has besides its matrices.
 
     Args:
         arrays: Arrays that are not part of the layers.
@@ -39,6 +42,7 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
     Raises:
         ActivationError: If the input or the read-out is not found, or could be several matrices.
     """
+    stack = with_lstm_options(arrays, stack)
     n_inputs, n_hidden = stack.n_inputs, stack.n_hidden
     candidates = _candidates(arrays)
     readouts = [candidate for candidate in candidates if candidate.shape[1] == n_hidden]
@@ -72,6 +76,11 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
         embedding,
         input_note,
     )
+
+
+def has_named_readout(parts: Parts) -> bool:
+    """Is the read-out of a model called something that read-outs are called?"""
+    return _READOUT_NAMES.search(parts.notes["read-out"]) is not None
 
 
 def _candidates(arrays: UnusedArrays) -> list[_Candidate]:

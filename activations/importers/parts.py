@@ -278,7 +278,12 @@ def layer_of(
         ActivationError: If the shapes are not those of a layer.
     """
     rows, n_hidden = recurrent.shape
-    n_units = n_hidden if projection is None or len(projection) != n_hidden else projection.shape[1]
+    if projection is not None and len(projection) != n_hidden:
+        raise ActivationError(
+            f"{name} has a projection {projection.shape} beside it, and its recurrent matrix {recurrent.shape} takes "
+            f"{n_hidden} hidden states; the file is not whole"
+        )
+    n_units = n_hidden if projection is None else projection.shape[1]
     if not n_units or rows % n_units or rows // n_units not in GATES or len(input) != rows:
         raise ActivationError(
             f"{name} {input.shape} and its recurrent matrix {recurrent.shape} do not make a layer: of n units, they "

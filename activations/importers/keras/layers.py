@@ -18,6 +18,8 @@ from activations.importers.parts import Parts, Stack, UnusedArrays
 
 _NUMBERED = re.compile(r"(?P<group>.*[./])?(?P<cell>cell/)?vars/(?P<number>[0-9]{1,3})")
 _NAMED = re.compile(r"(?P<group>.*[./])?(?P<role>\w+?)(:0)?")
+_OF_KERAS_1 = re.compile(r"(?P<group>.*/)[^/]+_(?P<letter>[WUb])(_(?P<gate>[ifcozrh]))?(:0)?")
+_ROLES_OF_LETTERS = {"W": "kernel", "U": "recurrent_kernel", "b": "bias"}
 _LETTERS = {4: "ifgo", 3: "zrn", 1: "h"}
 _HASTE_LETTERS = {4: "igfo", 3: "zrn", 1: "h"}
 _ROLES_OF_NUMBERS = {
@@ -31,31 +33,46 @@ _MAX_LISTED = 200
 
 def find_keras(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
     """Find the layers of a Keras model, as its configuration says or, without one, as names and shapes do."""
-    groups = _groups(arrays)
+    groups = _groups(arrays, facts)
     if not any(group.is_recurrent for group in groups):
         return None
     chain = chain_of(facts[CONFIG], facts.get(VERSION, "")) if CONFIG in facts else None
     return _by_names(arrays, groups, facts) if chain is None else _by_config(arrays, groups, chain)
 
 
-def _groups(arrays: UnusedArrays) -> list[WeightGroup]:
+def _groups(arrays: UnusedArrays, facts: Mapping[str, Any]) -> list[WeightGroup]:
     """Group arrays by layer, in the order of the file."""
     numbered: dict[str, list[str]] = {}
-    named: dict[str, dict[str, str]] = {}
+    named: dict[str, dict[str, tuple[str, ...]]] = {}
     for name in arrays.arrays:
         if match := _NUMBERED.fullmatch(name):
             numbered.setdefault(f"{match['group'] or ''}{match['cell'] or ''}", []).append(name)
         elif (match := _NAMED.fullmatch(name)) and match["role"] in _OF_LAYERS:
-            named.setdefault(match["group"] or "", {})[match["role"]] = name
+            named.setdefault(match["group"] or "", {})[match["role"]] = (name,)
+        elif VERSION in facts and (match := _OF_KERAS_1.fullmatch(name)):
+            by_role = named.setdefault(match["group"], {})
+            role = _ROLES_OF_LETTERS[match["letter"]]
+            by_role[role] = tuple(sorted((*by_role.get(role, ()), name), key=_place_of_gate))
     groups = [WeightGroup(group.rstrip("./"), by_role) for group, by_role in named.items()]
     for group, names in numbered.items():
-        shapes = [arrays.arrays[name].shape for name in names]
-        is_recurrent = len(shapes) in (2, 3) and len(shapes[0]) == len(shapes[1]) == 2 and shapes[0][1] == shapes[1][1]
-        is_embedding = len(shapes) == 1 and "embedding" in group
-        kind = "recurrent" if is_recurrent else "embedding" if is_embedding else "dense"
-        if len(names) <= len(_ROLES_OF_NUMBERS[kind]):
-            groups.append(WeightGroup(group.rstrip("./"), dict(zip(_ROLES_OF_NUMBERS[kind], names, strict=False))))
+        roles = _ROLES_OF_NUMBERS[_kind(group, [arrays.arrays[name].shape for name in names])]
+        if len(names) <= len(roles):
+            by_role = {role: (name,) for role, name in zip(roles, names, strict=False)}
+            groups.append(WeightGroup(group.rstrip("./"), by_role))
     return groups
+
+
+def _place_of_gate(name: str) -> int:
+    """Return the place of the gate that the name of an array of Keras 1 ends in, in the order of later versions."""
+    match = _OF_KERAS_1.fullmatch(name)
+    return "ifcozrh".index(match["gate"]) if match and match["gate"] else 0
+
+
+def _kind(group: str, shapes: Sequence[tuple[int, ...]]) -> str:
+    """Tell a recurrent layer, an embedding and a dense layer of Keras 3 by the shapes of their arrays."""
+    if len(shapes) in (2, 3) and len(shapes[0]) == len(shapes[1]) == 2 and shapes[0][1] == shapes[1][1]:
+        return "recurrent"
+    return "embedding" if len(shapes) == 1 and "embedding" in group else "dense"
 
 
 def _by_config(arrays: UnusedArrays, groups: Sequence[WeightGroup], chain: Chain) -> Parts:
@@ -130,7 +147,7 @@ def _by_names(arrays: UnusedArrays, groups: Sequence[WeightGroup], facts: Mappin
     )
     if not is_of_keras:
         return with_input_and_readout(arrays, stack)
-    readouts = [group for group in others if _shape(arrays, group, "kernel")[0] == stack.n_units]
+    readouts = [group for group in others if group.shape(arrays, "kernel")[0] == stack.n_units]
     if len(readouts) != 1:
         names = " or ".join(group.name for group in readouts) or "none of the layers"
         raise ActivationError(f"the read-out could be {names}; models with one dense layer behind the others are read")
@@ -143,12 +160,8 @@ def _zoneout(facts: Mapping[str, Any], group: WeightGroup) -> str:
     return f"{group.name} has a zoneout of {zoneout}, which is left out" if zoneout else ""
 
 
-def _shape(arrays: UnusedArrays, group: WeightGroup, role: str) -> tuple[int, ...]:
-    return arrays.arrays[group.arrays[role]].shape if role in group.arrays else (0, 0)
-
-
 def _is_input(arrays: UnusedArrays, group: WeightGroup, stack: Stack) -> bool:
-    return stack.n_inputs in (_shape(arrays, group, "embeddings")[-1], _shape(arrays, group, "kernel")[-1])
+    return stack.n_inputs in (group.shape(arrays, "embeddings")[-1], group.shape(arrays, "kernel")[-1])
 
 
 def find_weight_lists(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
@@ -190,7 +203,8 @@ def _listed_groups(
         stop = start + len(roles)
         biases = ((width,), (2 * width,), (2, width)) if len(roles) == 2 else ((width,),)
         has_bias = stop < len(names) and shapes[names[stop]] in biases
-        group = WeightGroup(names[start], dict(zip((*roles, "bias"), names[start : stop + has_bias], strict=False)))
+        taken = zip((*roles, "bias"), names[start : stop + has_bias], strict=False)
+        group = WeightGroup(names[start], {role: (name,) for role, name in taken})
         start = stop + has_bias
         return group
 

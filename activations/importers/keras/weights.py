@@ -20,21 +20,33 @@ class WeightGroup:
 
     Attributes:
         name: What their names have in common.
-        arrays: The name of every array by its role, such as `kernel`.
+        arrays: The name of every array by its role, such as `kernel`; several names if each gate has an array.
     """
 
     name: str
-    arrays: dict[str, str]
+    arrays: dict[str, tuple[str, ...]]
 
-    def array(self, role: str) -> str:
-        """Return the name of the array of a role.
+    def take(self, arrays: UnusedArrays, role: str, n_axes: int) -> Matrix:
+        """Take the array of a role; those of the gates are put side by side.
 
         Raises:
             ActivationError: If there is none.
         """
         if role not in self.arrays:
             raise ActivationError(f"{self.name or 'a layer'} has no {role}; the file is not whole")
-        return self.arrays[role]
+        taken = [arrays.take(name, n_axes) for name in self.arrays[role]]
+        if len({array.shape[:-1] for array in taken}) > 1:
+            raise ActivationError(f"{', '.join(self.arrays[role])} should have the same shape")
+        return taken[0] if len(taken) == 1 else np.concatenate(taken, axis=-1)
+
+    def shape(self, arrays: UnusedArrays, role: str) -> tuple[int, ...]:
+        """Return the shape of the array of a role, (0, 0) if there is none."""
+        shapes = [arrays.arrays[name].shape for name in self.arrays.get(role, ())]
+        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes)) if shapes else (0, 0)
+
+    def note(self, role: str) -> str:
+        """Return the names of the arrays of a role, for people."""
+        return ", ".join(self.arrays[role])
 
     @property
     def is_recurrent(self) -> bool:
@@ -52,14 +64,14 @@ class TakenLayer(NamedTuple):
 
 def take_layer(arrays: UnusedArrays, group: WeightGroup, *, is_of_cudnn: bool = False) -> TakenLayer:
     """Take the arrays of one recurrent layer, and say where they were found."""
-    kernel, recurrent = (arrays.take(group.array(role), 2) for role in ("kernel", "recurrent_kernel"))
+    kernel, recurrent = (group.take(arrays, role, 2) for role in ("kernel", "recurrent_kernel"))
     n_units, n_columns = recurrent.shape
-    note = f"{group.arrays['kernel']} {kernel.shape}, {group.arrays['recurrent_kernel']} {recurrent.shape}"
+    note = f"{group.note('kernel')} {kernel.shape}, {group.note('recurrent_kernel')} {recurrent.shape}"
     biases = _take_biases(arrays, group, n_columns)
     if is_of_cudnn or (len(biases) == 2 and n_columns == 4 * n_units and "recurrent_bias" not in group.arrays):
         kernel, recurrent = (_from_cudnn(matrix, n_units) for matrix in (kernel, recurrent))
         note += ", as cuDNN has them"
-    layer = layer_of(group.array("kernel"), kernel.T, recurrent.T, *biases)
+    layer = layer_of(group.note("kernel"), kernel.T, recurrent.T, *biases)
     note += "" if biases else ", without biases"
     return TakenLayer(_with_norm(arrays, group, layer), note, len(biases))
 
@@ -68,13 +80,11 @@ def _take_biases(arrays: UnusedArrays, group: WeightGroup, n_columns: int) -> li
     """Take the bias of the inputs, and that of the hidden states if there is one."""
     if "bias" not in group.arrays:
         return []
-    name = group.array("bias")
-    array = arrays.arrays[name]
     if "recurrent_bias" in group.arrays:
-        return [arrays.take(name, 1), arrays.take(group.array("recurrent_bias"), 1)]
-    if array.shape == (2, n_columns):
-        return list(arrays.take(name, 2))
-    bias = arrays.take(name, 1)
+        return [group.take(arrays, role, 1) for role in ("bias", "recurrent_bias")]
+    if group.shape(arrays, "bias") == (2, n_columns):
+        return list(group.take(arrays, "bias", 2))
+    bias = group.take(arrays, "bias", 1)
     return np.split(bias, 2) if len(bias) == 2 * n_columns else [bias]
 
 
@@ -90,8 +100,8 @@ def _with_norm(arrays: UnusedArrays, group: WeightGroup, layer: ImportedLayer) -
     """Add the layer normalisation that Haste's `LayerNormLSTM` has, which needs all of its arrays."""
     if not {"gamma", "gamma_h", "beta_h"} <= group.arrays.keys() or layer.n_gates != 4:
         return layer
-    gains = arrays.take(group.array("gamma"), 2)
-    norm_cell = np.stack([arrays.take(group.array(role), 1) for role in ("gamma_h", "beta_h")])
+    gains = group.take(arrays, "gamma", 2)
+    norm_cell = np.stack([group.take(arrays, role, 1) for role in ("gamma_h", "beta_h")])
     if gains.shape != (2, 4 * layer.n_units) or norm_cell.shape != (2, layer.n_units):
         raise ActivationError(f"{group.name} has gains of shape {gains.shape} for {layer.n_units} units")
     return replace(layer, input_gain=gains[0], recurrent_gain=gains[1], norm_cell=norm_cell)
@@ -99,8 +109,8 @@ def _with_norm(arrays: UnusedArrays, group: WeightGroup, layer: ImportedLayer) -
 
 def with_ends(arrays: UnusedArrays, stack: Stack, readout: WeightGroup, embedding: WeightGroup | None) -> Parts:
     """Take the read-out, a dense layer, and what stands before the recurrent layers, if anything does."""
-    kernel = arrays.take(readout.array("kernel"), 2)
-    bias = arrays.take(readout.array("bias"), 1) if "bias" in readout.arrays else None
+    kernel = readout.take(arrays, "kernel", 2)
+    bias = readout.take(arrays, "bias", 1) if "bias" in readout.arrays else None
     n_units, n_characters = kernel.shape
     if n_units != stack.n_units:
         raise ActivationError(f"{readout.name} takes {n_units} inputs, and the layer before it gives {stack.n_units}")
@@ -122,7 +132,7 @@ def with_ends(arrays: UnusedArrays, stack: Stack, readout: WeightGroup, embeddin
         stack,
         np.ascontiguousarray(kernel.T),
         bias,
-        f"{readout.arrays['kernel']} {kernel.shape}",
+        f"{readout.note('kernel')} {kernel.shape}",
         table,
         note,
     )
@@ -131,8 +141,8 @@ def with_ends(arrays: UnusedArrays, stack: Stack, readout: WeightGroup, embeddin
 def _take_embedding(arrays: UnusedArrays, group: WeightGroup) -> tuple[Matrix, str]:
     """Take an embedding, or a dense layer on one-hot vectors, which serves as one."""
     if "embeddings" in group.arrays:
-        table = arrays.take(group.array("embeddings"), 2)
-        return table, f"{group.arrays['embeddings']} {table.shape}, an embedding"
-    table = arrays.take(group.array("kernel"), 2)
-    note = f"{group.arrays['kernel']} {table.shape}, a linear layer, which serves as an embedding"
-    return (table + arrays.take(group.array("bias"), 1) if "bias" in group.arrays else table), note
+        table = group.take(arrays, "embeddings", 2)
+        return table, f"{group.note('embeddings')} {table.shape}, an embedding"
+    table = group.take(arrays, "kernel", 2)
+    note = f"{group.note('kernel')} {table.shape}, a linear layer, which serves as an embedding"
+    return (table + group.take(arrays, "bias", 1) if "bias" in group.arrays else table), note
