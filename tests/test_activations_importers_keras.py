@@ -344,6 +344,16 @@ def test_a_folder_is_no_model(tmp_path: Path) -> None:
         import_model(tmp_path, CHARACTERS)
 
 
+@pytest.mark.parametrize("n_numbers", [1, 5])
+def test_a_bias_of_another_length_is_refused(n_numbers: int, tmp_path: Path) -> None:
+    path = written(KEPT[OLD], tmp_path)
+    with h5py.File(path, "a") as file:
+        del file["model_weights/dense/dense/bias:0"]
+        file["model_weights/dense/dense/bias:0"] = np.ones(n_numbers, np.float32)
+    with pytest.raises(ActivationError, match=f"dense/bias:0 has {n_numbers} numbers, and model_weights/.* gives 11"):
+        import_model(path, CHARACTERS)
+
+
 def test_an_array_that_no_layer_names_is_refused(tmp_path: Path) -> None:
     path = written(KEPT[OLD], tmp_path)
     with h5py.File(path, "a") as file:

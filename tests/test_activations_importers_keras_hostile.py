@@ -252,6 +252,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "models in models": (config_of(nested(50)), "more layers than any model"),
     "layers in a circle": (config_of(circle()), "form a circle"),
     "a graph without an output": (configured(without_output), "which layer is its output"),
+    "a graph that is a list": (config_of({"class_name": "Model", "config": []}), "which layer is its output"),
     "a wrapper of nothing": (
         config_of(sequential({"class_name": "TimeDistributed", "config": {"layer": [1]}})),
         "in a way that is not known",

@@ -142,7 +142,8 @@ def _chain(model: Mapping[str, Any], entries: Sequence[Any], layers: Sequence[Ke
         if not isinstance(nodes, list) or len(nodes) > 1:
             raise ActivationError(f"{layer} is applied several times; only layers in a row are read")
         inputs_by_name[layer.name] = _names_in(nodes, by_name)
-    outputs = _names_in([model["config"].get("output_layers")], by_name)
+    config = model["config"]
+    outputs = _names_in([config.get("output_layers")] if isinstance(config, Mapping) else [], by_name)
     if not outputs:
         raise ActivationError("the model's configuration does not say which layer is its output")
     chain = [by_name[outputs[0]]]

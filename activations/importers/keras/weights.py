@@ -66,7 +66,7 @@ def take_layer(arrays: UnusedArrays, group: WeightGroup, *, is_of_cudnn: bool = 
     """Take the arrays of one recurrent layer, and say where they were found."""
     kernel, recurrent = (group.take(arrays, role, 2) for role in ("kernel", "recurrent_kernel"))
     n_units, n_columns = recurrent.shape
-    note = f"{group.note('kernel')} {kernel.shape}, {group.note('recurrent_kernel')} {recurrent.shape}"
+    note = f"{group.name or 'the layer'}: kernel {kernel.shape}, recurrent kernel {recurrent.shape}"
     biases = _take_biases(arrays, group, n_columns)
     if is_of_cudnn or (len(biases) == 2 and n_columns == 4 * n_units and "recurrent_bias" not in group.arrays):
         kernel, recurrent = (_from_cudnn(matrix, n_units) for matrix in (kernel, recurrent))
@@ -110,8 +110,8 @@ def _with_norm(arrays: UnusedArrays, group: WeightGroup, layer: ImportedLayer) -
 def with_ends(arrays: UnusedArrays, stack: Stack, readout: WeightGroup, embedding: WeightGroup | None) -> Parts:
     """Take the read-out, a dense layer, and what stands before the recurrent layers, if anything does."""
     kernel = readout.take(arrays, "kernel", 2)
-    bias = readout.take(arrays, "bias", 1) if "bias" in readout.arrays else None
     n_units, n_characters = kernel.shape
+    bias = _take_bias_of_dense(arrays, readout, n_characters)
     if n_units != stack.n_units:
         raise ActivationError(f"{readout.name} takes {n_units} inputs, and the layer before it gives {stack.n_units}")
     table, note = None, ""
@@ -145,4 +145,14 @@ def _take_embedding(arrays: UnusedArrays, group: WeightGroup) -> tuple[Matrix, s
         return table, f"{group.note('embeddings')} {table.shape}, an embedding"
     table = group.take(arrays, "kernel", 2)
     note = f"{group.note('kernel')} {table.shape}, a linear layer, which serves as an embedding"
-    return (table + group.take(arrays, "bias", 1) if "bias" in group.arrays else table), note
+    bias = _take_bias_of_dense(arrays, group, table.shape[1])
+    return (table if bias is None else table + bias), note
+
+
+def _take_bias_of_dense(arrays: UnusedArrays, group: WeightGroup, n_outputs: int) -> Matrix | None:
+    if "bias" not in group.arrays:
+        return None
+    bias = group.take(arrays, "bias", 1)
+    if len(bias) != n_outputs:
+        raise ActivationError(f"{group.note('bias')} has {len(bias)} numbers, and {group.name} gives {n_outputs}")
+    return bias
