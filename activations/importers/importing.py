@@ -269,7 +269,15 @@ def _checked(
     """Check a model on a text: take a clearly better interpretation if it is left open, and refuse a bad model."""
     vocabulary, rule = result.model.vocabulary, result.interpretation.rule
     check_text(text, rule, vocabulary, replace_unknown=vocabulary.replacement is not None)
-    searched = search(result.parts, result.interpretation, vocabulary, text, progress, max_changes=max_changes)
+    searched = search(
+        result.parts,
+        result.interpretation,
+        vocabulary,
+        text,
+        progress,
+        max_changes=max_changes,
+        undecided=result.undecided,
+    )
     tokens = tokenise(text, rule, vocabulary).tokens
     singles, pairs = (loss * len(tokens) / len(text) for loss in frequency_losses(Corpus(tokens, ()), len(vocabulary)))
     result = replace(result, search=searched, pairs_nats_per_char=pairs)

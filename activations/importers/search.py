@@ -18,6 +18,7 @@ from activations.texts.tokenising import tokenise
 from activations.texts.vocab import Vocabulary
 
 _CLEAR_IMPROVEMENT = 0.05  # nats per character
+_SLIGHT_IMPROVEMENT = 0.005  # enough where the file leaves a choice, and none of its sides is more likely
 _N_LANES = 32
 _LANE_CHARS = 256
 
@@ -52,6 +53,7 @@ def search(
     progress: Progress = no_progress,
     *,
     max_changes: int,
+    undecided: frozenset[str] = frozenset(),
 ) -> Search:
     """Search for the interpretation with the lowest loss on a text, starting from one.
 
@@ -62,6 +64,7 @@ def search(
         text: A text that the model predicts well if its parts are interpreted as they are meant.
         progress: Called with the number of interpretations tried and in all; starts again after each change.
         max_changes: Maximum number of changes.
+        undecided: Fields of `Interpretation` that the file leaves open, of which also a slightly lower loss decides.
 
     Raises:
         ActivationError: If the text has fewer than two characters.
@@ -79,10 +82,13 @@ def search(
         for n, candidate in enumerate(candidates):
             losses.append(sampled_loss(assemble(parts, candidate, vocabulary), text))
             progress(n + 1, len(candidates))
-        rival = int(np.argmin(losses))
-        if losses[rival] > loss - _CLEAR_IMPROVEMENT or n_changes == max_changes:
+        is_decided = [not set(best.changes(candidate)) <= undecided for candidate in candidates]
+        needed = np.where(is_decided, _CLEAR_IMPROVEMENT, _SLIGHT_IMPROVEMENT)
+        nearest = int(np.argmin(losses + needed))
+        if losses[nearest] + needed[nearest] > loss or n_changes == max_changes:
             break
-        best, loss = candidates[rival], losses[rival]
+        best, loss = candidates[nearest], losses[nearest]
+    rival = int(np.argmin(losses))
     return Search(
         nats_per_char=first_loss,
         best=best,
