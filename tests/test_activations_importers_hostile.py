@@ -209,9 +209,9 @@ def npy(shape: str, kind: str = "<f4") -> bytes:
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "neither a PyTorch file, nor a pickle"),
     "text": (b"hello, world\n" * 9, "neither a PyTorch file, nor a pickle"),
-    "a zip of something": (zip_of({"a.txt": b"hello"}), "neither PyTorch nor numpy wrote"),
+    "a zip of something": (zip_of({"a.txt": b"hello"}), "neither PyTorch nor numpy"),
     "a zip cut short": (torch_zip(tensor_pickle())[:-9], "it is damaged"),
-    "two models in a zip": (zip_of({"a/data.pkl": b"", "b/data.pkl": b""}), "neither PyTorch nor numpy wrote"),
+    "two models in a zip": (zip_of({"a/data.pkl": b"", "b/data.pkl": b""}), "neither PyTorch nor numpy"),
     "a storage that is missing": (zip_of({"a/data.pkl": tensor_pickle()}), "storage 0 are missing"),
     "a storage that is too short": (torch_zip(tensor_pickle(), bytes(8)), "truncated"),
     "an offset outside": (torch_zip(tensor_pickle(offset=3)), "takes more than the 5 numbers"),

@@ -13,12 +13,14 @@ import numpy as np
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.flattening import flatten
-from activations.importers.foreign_formats import refuse_known_format, refuse_known_zip
+from activations.importers.foreign_formats import refuse_known_format, refuse_known_path, refuse_known_zip
+from activations.importers.keras.files import is_keras_zip, read_hdf5, read_keras_zip
 from activations.importers.pickles import MAX_BYTES, read_pickle
 from activations.importers.safetensors_files import SAFETENSORS, is_safetensors, read_safetensors
 from activations.importers.torch7.contents import torch7_contents
 from activations.importers.torch7.reading import is_torch7
 from activations.importers.torch_files import LEGACY_MAGIC, member_bytes, read_legacy, read_torch_zip
+from activations.recordings.foreign_hdf5 import SIGNATURE
 
 _MAX_JSON_BYTES = 400_000_000
 _MAX_JSON_LISTS = 5_000_000
@@ -40,6 +42,7 @@ def read_contents(path: Path) -> Contents:
         ActivationError: If it is missing, damaged, too large, or in an unknown format.
     """
     try:
+        refuse_known_path(path)
         status = path.stat()
         size = status.st_size
         if status.st_blocks * _BLOCK_BYTES * _MAX_COMPRESSION < size:
@@ -47,6 +50,9 @@ def read_contents(path: Path) -> Contents:
         if size > MAX_BYTES:
             raise ActivationError(f"it has {size / 1e9:.1f} GB; models up to {MAX_BYTES / 1e9:.0f} GB are read")
         with path.open("rb") as file:
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return read_hdf5(path)
+            file.seek(0)
             contents = _read(file, size)
         if contents.kind == SAFETENSORS:
             _add_files_beside(contents, path)
@@ -98,8 +104,8 @@ def _read(file: BinaryIO, size: int) -> Contents:
             raise
         refuse_known_format(start)
         raise ActivationError(
-            "it is neither a PyTorch file, nor a pickle, nor safetensors, nor numpy's .npz or .npy, nor JSON, nor Lua "
-            "Torch's .t7"
+            "it is neither a PyTorch file, nor a pickle, nor safetensors, nor numpy's .npz or .npy, nor of Keras, nor "
+            "JSON, nor Lua Torch's .t7"
         ) from error
 
 
@@ -139,8 +145,10 @@ def _read_zip(file: BinaryIO, size: int) -> Contents:
                 for name, member in members.items()
             }
             return flatten("numpy's .npz", parts, total)
+        if is_keras_zip(set(members)):
+            return read_keras_zip(archive, lambda member: member_bytes(archive, member))
         refuse_known_zip(members)
-    raise ActivationError("it is a zip file that neither PyTorch nor numpy wrote")
+    raise ActivationError("it is a zip file that neither PyTorch nor numpy nor Keras wrote")
 
 
 def _read_pickles(file: BinaryIO, size: int) -> Contents:

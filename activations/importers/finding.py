@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays, Contents, NamePath
 from activations.importers.input_and_readout import has_named_readout
+from activations.importers.keras.layers import find_keras, find_weight_lists
 from activations.importers.linear_layers import find_linears
 from activations.importers.numpy_layers import find_lists, find_named
 from activations.importers.parts import Parts, UnusedArrays
@@ -48,8 +49,9 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             "weight itself; remove that in the program that has the model (torch.nn.utils.…remove), and save it again"
         )
     distinct_arrays = distinct(arrays)
-    finders = [(find, distinct_arrays.arrays) for find in (find_torch, find_named, find_lists, _find_by_shapes)]
-    for find, given in [(find_torch7, arrays), *finders]:  # Torch7's networks say which arrays are the same
+    finders = (find_torch, find_keras, find_named, find_lists, find_weight_lists, _find_by_shapes)
+    finders_and_arrays = [(find, distinct_arrays.arrays) for find in finders]
+    for find, given in [(find_torch7, arrays), *finders_and_arrays]:  # Torch7's networks say which arrays are the same
         parts = find(UnusedArrays(given), contents.facts)
         if parts is not None:
             used_once = set(given) - {*parts.unused, *parts.aside}

@@ -1,6 +1,8 @@
 """Formats of other programs that are recognised, and not read: each is named, with the way to a file that is read."""
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from activations.errors import ActivationError
 
@@ -18,6 +20,26 @@ _GGUF = "it is a GGUF file, as llama.cpp reads them; those are transformers, and
 _FLATBUFFER = (
     "it is a model of TensorFlow Lite, whose weights have lost their names; save the Keras model that it was made from"
 )
+_TENSORFLOW = (
+    "it is what TensorFlow saves for itself (a SavedModel or a checkpoint), which says what is computed and not which "
+    "layers there were; save the model by Keras: model.save('model.keras') or model.save_weights('model.weights.h5')"
+)
+_FOLDER_OF_KERAS = "it is a folder; save the model in one file: model.save('model.keras'), without zipped=False"
+_PART_OF_CHECKPOINT = re.compile(r".*\.(index|data-\d{5}-of-\d{5})")
+
+
+def refuse_known_path(path: Path) -> None:
+    """Refuse folders, and files of TensorFlow that only their names tell.
+
+    Raises:
+        ActivationError: If the path is one; the message says what to save instead.
+    """
+    if (path / "saved_model.pb").exists() or path.name == "saved_model.pb" or _PART_OF_CHECKPOINT.fullmatch(path.name):
+        raise ActivationError(_TENSORFLOW)
+    if (path / "model.weights.h5").exists():
+        raise ActivationError(_FOLDER_OF_KERAS)
+    if path.is_dir():
+        raise ActivationError("it is a folder; name the file in it that has the model")
 
 
 def refuse_known_format(start: bytes) -> None:

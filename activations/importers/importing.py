@@ -276,7 +276,15 @@ def _checked(
         check_text(text, rule, vocabulary, replace_unknown=replaces, way_out=_OTHER_TEXT)
     except ActivationError as error:
         _raise_unknown(result, text, error)
-    searched = search(result.parts, result.interpretation, vocabulary, text, progress, max_changes=max_changes)
+    searched = search(
+        result.parts,
+        result.interpretation,
+        vocabulary,
+        text,
+        progress,
+        max_changes=max_changes,
+        undecided=result.undecided,
+    )
     singles, pairs = _frequency_losses(text, rule, vocabulary)
     result = replace(result, search=searched, pairs_nats_per_char=pairs)
     pairs_of_best = _frequency_losses(text, searched.best.rule, vocabulary)[1]

@@ -17,6 +17,7 @@ from activations.texts.tokenising import tokenise
 from activations.texts.vocab import Vocabulary
 
 _CLEAR_IMPROVEMENT = 0.05  # nats per character
+_SLIGHT_IMPROVEMENT = 0.005  # enough where the file leaves a choice, and none of its sides is more likely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ def search(
     progress: Progress = no_progress,
     *,
     max_changes: int,
+    undecided: frozenset[str] = frozenset(),
 ) -> Search:
     """Search for the interpretation with the lowest loss on a text, starting from one.
 
@@ -60,6 +62,7 @@ def search(
         text: A text that the model predicts well if its parts are interpreted as they are meant.
         progress: Called with the number of interpretations tried and in all; starts again after each change.
         max_changes: Maximum number of changes.
+        undecided: Fields of `Interpretation` that the file leaves open, of which also a slightly lower loss decides.
 
     Raises:
         ActivationError: If the text has fewer than two characters.
@@ -82,9 +85,11 @@ def search(
             progress(n + 1, len(candidates))
         # another reading may be the same as other arrays, as where matrices that are transposed reverse a cycle
         handicaps = [_CLEAR_IMPROVEMENT * (candidate.reading != best.reading) for candidate in candidates]
+        is_decided = [not set(best.changes(candidate)) <= undecided for candidate in candidates]
+        needed = np.where(is_decided, _CLEAR_IMPROVEMENT, _SLIGHT_IMPROVEMENT)
         costs = np.array([candidate_loss.comparable for candidate_loss in losses]) + handicaps
-        nearest = int(costs.argmin())
-        if losses[nearest].comparable > loss.comparable - _CLEAR_IMPROVEMENT or n_changes == max_changes:
+        nearest = int((costs + needed).argmin())
+        if losses[nearest].comparable + needed[nearest] > loss.comparable or n_changes == max_changes:
             break
         best, loss = candidates[nearest], losses[nearest]
     loses_more = [candidate_loss.lost > loss.lost for candidate_loss in losses]
