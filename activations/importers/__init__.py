@@ -3,8 +3,8 @@
 In the order in which a file passes through them: `files` opens it in any format (`torch_files`, `safetensors_files`,
 `pickles`, `tensors`), `flattening` turns what it holds into `contents`, `finding` finds the `parts` of a model among
 the arrays, of which `repeated` keeps each once, `vocabularies` the order of its characters, `assembly` makes a model of
-ours from the parts under one `interpretation`, and `search` tries other interpretations on a text. `wrapping` does the
-same for modules in memory.
+ours from the parts under one `interpretation`, and `search` tries other interpretations on a text. `unread_kinds`
+names what cannot be read, and `wrapping` does the same as all of these for modules in memory.
 
 To read models of another style, add a `find_...` beside `torch_layers`, `numpy_layers` and `linear_layers`, list it in
 `finding`, and add a writer to `tests/foreign.py`, which then has it tested.

@@ -1,7 +1,7 @@
 """Finding a model among the arrays of a file, and saying what is left over."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -14,7 +14,10 @@ from activations.importers.parts import Parts, UnusedArrays
 from activations.importers.repeated import distinct
 from activations.importers.stacked_layers import find_stacked
 from activations.importers.torch_layers import find_torch
+from activations.importers.unread_kinds import OWN_CODE, named_kind, obstacles
 
+_Finder = Callable[[UnusedArrays, Mapping[str, Any]], Parts | None]
+_NO_LAYERS = "if the model's class is your own, --model-factory runs your code to build it"
 _OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
 _MAX_ARRAYS = 2_000
 _MAX_ROLES = 10_000
@@ -41,6 +44,8 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     for n_arrays, limit in ((len(arrays), _MAX_ARRAYS), (len(contents.roles), _MAX_ROLES)):
         if n_arrays > limit:
             raise ActivationError(f"{contents.kind} holds {n_arrays:,} arrays; no character model has that many")
+    if kind := named_kind(arrays):
+        raise ActivationError(kind)
     if reparametrised := next((name for name in arrays if _is_reparametrised(name, arrays)), None):
         raise ActivationError(
             f"{reparametrised} is what a weight is made from (pruning, weight or spectral normalisation), and not the "
@@ -48,7 +53,7 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
         )
     distinct_arrays = distinct(arrays)
     for find in (find_torch, find_named, find_lists, _find_by_shapes):
-        parts = find(UnusedArrays(distinct_arrays.arrays), contents.facts)
+        parts = _found_by(find, distinct_arrays.arrays, contents.facts)
         if parts is not None:
             used_once = set(distinct_arrays.arrays) - {*parts.unused, *parts.aside}
             used = {name for one in used_once for name in distinct_arrays.in_file(one)}
@@ -56,6 +61,16 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             notes = {**parts.notes, "repeated": distinct_arrays.repeated(sorted(used_once))}
             return replace(parts, notes=notes, unused=unused, aside=aside, left_out=_left_out(contents, prefix))
     _raise_nothing_found(contents, arrays, prefix)
+
+
+def _found_by(find: _Finder, arrays: Arrays, facts: Mapping[str, Any]) -> Parts | None:
+    """Look for a model in one way; if that fails, say which layers of other kinds the file has."""
+    try:
+        return find(UnusedArrays(arrays), facts)
+    except ActivationError as error:
+        if clause := obstacles({name: array.shape for name, array in arrays.items()}):
+            raise ActivationError(f"{str(error).removesuffix(f'; {OWN_CODE}')}; {clause}") from error
+        raise
 
 
 def _find_by_shapes(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
@@ -76,7 +91,7 @@ def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoR
     shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:_N_SHOWN])
     if len(arrays) > _N_SHOWN:
         shapes = f"{len(arrays):,} arrays, the first of which are {shapes}"
-    way_out = "if the model's class is your own, --model-factory runs your code to build it"
+    way_out = obstacles({name: array.shape for name, array in arrays.items()}) or _NO_LAYERS
     if contents.unread and not arrays:
         way_out = f"{contents.unread[0]} and others are tensors that pickle itself wrote; save the model by torch.save"
     elif prefix and contents.arrays:
