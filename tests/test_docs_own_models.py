@@ -114,7 +114,7 @@ def write_encoder() -> None:
     for side, n in (("enc", 29), ("dec", 74)):
         shapes |= {f"{side}_emb": (n, 9), f"{side}_w_ih": (36, 9), f"{side}_w_hh": (36, 12)}
         shapes |= {f"{side}_b_ih": (36,), f"{side}_b_hh": (36,)}
-    np.savez("checkpoint20.npz", **{name: rng.normal(size=shape).astype("f4") for name, shape in shapes.items()})
+    np.savez("checkpoint20.npz", **{name: rng.normal(size=shape).astype("f4") for name, shape in shapes.items()})  # type: ignore[arg-type]
 
 
 def check_encoder(run: Command) -> None:
