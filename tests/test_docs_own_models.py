@@ -3,6 +3,7 @@
 CHAR_PROBE_FOREIGN may name a folder with the unpacked packages g2p_en and textgenrnn, whose files are then read, too.
 """
 
+import json
 import os
 import re
 import shlex
@@ -143,3 +144,65 @@ def test_an_encoder_is_recorded_without_predictions(run: Command, programs: None
 def test_the_encoder_of_g2p_en(run: Command, programs: None) -> None:
     Path("checkpoint20.npz").write_bytes((Path(FOREIGN) / "g2p_en" / "checkpoint20.npz").read_bytes())
     check_encoder(run)
+
+
+def layer_of_textgenrnn(arrays: Any, number: int, inputs: Array) -> tuple[Array, Array]:
+    """Return hidden states and cells of a layer that cuDNN computed, in plain numpy: gates i, f, c, o."""
+    kernel, recurrent, bias = (
+        arrays[f"rnn_{number}/rnn_{number}/{name}:0"] for name in ("kernel", "recurrent_kernel", "bias")
+    )
+    n_inputs, n_units = len(kernel), len(recurrent)
+    on_x = [gate.reshape(n_units, n_inputs) for gate in np.split(kernel, 4, axis=1)]
+    on_h = np.split(recurrent, 4, axis=1)
+    biases = bias.reshape(2, 4, n_units).sum(0)
+    h = c = np.zeros(n_units)
+    rows: list[tuple[Array, Array]] = []
+    for x in inputs:
+        i, f, g, o = (w @ x + u @ h + b for w, u, b in zip(on_x, on_h, biases, strict=True))
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        rows.append((h, c))
+    hidden, cells = zip(*rows, strict=True)
+    return np.array(hidden), np.array(cells)
+
+
+def loss_of_textgenrnn(arrays: Any, seen: Array, ids: list[int]) -> float:
+    """Return the loss of textgenrnn's own read-out after 40 ids, with attention over the last 40."""
+    weights = np.exp(seen @ arrays["attention/attention/attention_W:0"])
+    windows = [slice(stop - 40, stop) for stop in range(40, len(ids))]
+    averages = np.array([(weights[window] * seen[window]).sum(0) / weights[window].sum() for window in windows])
+    logits = averages @ arrays["output/output/kernel:0"] + arrays["output/output/bias:0"]
+    log_probs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    return float(-log_probs[np.arange(len(log_probs)), ids[40:]].mean())
+
+
+@needs_foreign
+def test_the_layers_of_textgenrnn(run: Command, programs: None) -> None:
+    """They are refused as a plain LSTM; as sites, they have the values from which its own read-out guesses well."""
+    h5py = pytest.importorskip("h5py")
+    for name in ("textgenrnn_weights.hdf5", "textgenrnn_vocab.json"):
+        Path(name).write_bytes((Path(FOREIGN) / "textgenrnn" / name).read_bytes())
+    status, _, error = run("import", "textgenrnn_weights.hdf5", "-o", "m.pt", "--vocab", "json:textgenrnn_vocab.json")
+    assert status == 1
+    assert "attention (attention/attention/attention_W:0), which is not read" in error
+    assert "100 + 128 + 128 numbers, the embedding and all layers side by side" in error
+    text = "the people of the united states want"
+    Path("corpus.txt").write_text(text * 20, encoding="utf-8")
+    (command,) = re.findall(r"^    probe (extract textgenrnn.*)$", PAGE, re.MULTILINE)
+    status, _, error = run(*shlex.split(command), "--dtype", "float32")
+    assert status == 0, error
+    with Recording(Path("activations.h5")) as recording:
+        values = recording.read(list(recording.sites))
+    arrays = {}
+    with h5py.File("textgenrnn_weights.hdf5") as file:
+        file.visititems(lambda name, item: arrays.update({name: item[()]}) if hasattr(item, "shape") else None)
+    numbers = json.loads(Path("textgenrnn_vocab.json").read_text(encoding="utf-8"))
+    ids = [*[0] * 39, numbers["<s>"], *(numbers[char] for char in text)]
+    seen = arrays["embedding/embedding/embeddings:0"][ids]
+    parts = [seen]
+    for layer in (0, 1):
+        hidden, cells = layer_of_textgenrnn(arrays, layer + 1, parts[-1])
+        np.testing.assert_allclose(values[Site(f"{layer}/hidden")][: len(text)], hidden[40:], rtol=0, atol=1e-4)
+        np.testing.assert_allclose(values[Site(f"{layer}/cell")][: len(text)], cells[40:], rtol=1e-4, atol=1e-3)
+        parts.append(np.vstack([hidden[:40], values[Site(f"{layer}/hidden")][: len(text)]]))
+    assert loss_of_textgenrnn(arrays, np.hstack(parts), ids) < 1.5  # nats; without knowing anything, 6.1
