@@ -97,6 +97,8 @@ def test_the_ports_of_the_sentiment_neuron_are_named(tmp_path: Path) -> None:
         for end in ("_g", "_v")
     }
     assert MULTIPLICATIVE in refusal(arrays_of(normalised))  # as in NVIDIA's port, before other weights of this form
+    as_published = {"Wmx": (N, H), "Wmh": (H, H), "Whx": (N, 4 * H), "Whm": (H, 4 * H), "Why": (H, N), "by": (N,)}
+    assert "Whm, Whx, Wmh, Wmx are arrays of a multiplicative LSTM, in which" in refusal(arrays_of(as_published))
     protein = {f"rnn_mlstm_mlstm_{name}:0": SHAPES_OF_OPENAI[name] for name in ("wx", "wh", "wmx", "wmh", "b", "gx")}
     assert MULTIPLICATIVE in refusal(arrays_of(protein))
 
@@ -182,6 +184,10 @@ def test_what_stands_in_the_way_is_named() -> None:
         "layer norm": refusal(state_of(rnn=lstm, norm=nn.LayerNorm(H), fc=fc)),
         "highway": refusal(state_of(rnn=lstm, highway=Highway(), fc=fc)),
         "both": refusal(state_of(rnn=nn.LSTM(N, H, bidirectional=True), fc=nn.Linear(2 * H, N))),
+        "words": refusal(  # the vocabulary is not what is wrong
+            state_of(emb=nn.Embedding(N, E), conv=nn.Conv1d(E, 9, 3), rnn=nn.LSTM(9, H), fc=nn.Linear(H, 200))
+        ),
+        "beside": refusal(state_of(emb=nn.Embedding(N, E), rnn=nn.LSTM(E, H), skip=nn.Linear(E, H), fc=fc)),
         "several": refusal(state_of(rnn=lstm, fc1=nn.Linear(H, 20), fc2=nn.Linear(20, N))),
         "sizes": refusal(state_of(rnn1=lstm, rnn2=nn.LSTM(H, 5), fc=nn.Linear(5, N))),
         "skips": refusal(
@@ -189,6 +195,7 @@ def test_what_stands_in_the_way_is_named() -> None:
         ),
         "transformer": refusal(state_of(emb=nn.Embedding(N, H), block=nn.TransformerEncoderLayer(H, 2, 16))),
     }
+    assert all(sentence.count("--model-factory") == 1 for sentence in said.values())
     assert "the file has attention (attn.weight)" in said["attention"]
     assert "attention (self_attn.in_proj_weight)" in said["attention of PyTorch"]
     assert "the file has a convolution (conv1.weight)" in said["convolution"]
@@ -196,6 +203,8 @@ def test_what_stands_in_the_way_is_named() -> None:
     assert "layer normalisation (norm.weight)" in said["layer norm"]
     assert "a highway layer (highway.carry.weight)" in said["highway"]
     assert "rnn.weight_ih_l0_reverse: the model reads in both directions" in said["both"]
+    assert "the file has a convolution (conv.weight)" in said["words"]
+    assert "skip.weight, skip.bias have no place in the model" in said["beside"]
     assert "fc2.weight follows the read-out fc1.weight" in said["several"]
     assert "a layer of another size or kind than the first one (5 and 8 units)" in said["sizes"]
     assert "fc.weight (11, 22) is on 6 + 8 + 8 numbers, the embedding and all layers side by side" in said["skips"]

@@ -14,10 +14,9 @@ from activations.importers.parts import Parts, UnusedArrays
 from activations.importers.repeated import distinct
 from activations.importers.stacked_layers import find_stacked
 from activations.importers.torch_layers import find_torch
-from activations.importers.unread_kinds import OWN_CODE, named_kind, obstacles
+from activations.importers.unread_kinds import named_kind, with_obstacles
 
 _Finder = Callable[[UnusedArrays, Mapping[str, Any]], Parts | None]
-_NO_LAYERS = "if the model's class is your own, --model-factory runs your code to build it"
 _OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
 _MAX_ARRAYS = 2_000
 _MAX_ROLES = 10_000
@@ -68,9 +67,8 @@ def _found_by(find: _Finder, arrays: Arrays, facts: Mapping[str, Any]) -> Parts 
     try:
         return find(UnusedArrays(arrays), facts)
     except ActivationError as error:
-        if clause := obstacles({name: array.shape for name, array in arrays.items()}):
-            raise ActivationError(f"{str(error).removesuffix(f'; {OWN_CODE}')}; {clause}") from error
-        raise
+        shapes = {name: array.shape for name, array in arrays.items()}
+        raise ActivationError(with_obstacles(str(error), shapes)) from error
 
 
 def _find_by_shapes(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
@@ -91,14 +89,14 @@ def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoR
     shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:_N_SHOWN])
     if len(arrays) > _N_SHOWN:
         shapes = f"{len(arrays):,} arrays, the first of which are {shapes}"
-    way_out = obstacles({name: array.shape for name, array in arrays.items()}) or _NO_LAYERS
+    way_out = "if the model's class is your own, --model-factory runs your code to build it"
     if contents.unread and not arrays:
         way_out = f"{contents.unread[0]} and others are tensors that pickle itself wrote; save the model by torch.save"
     elif prefix and contents.arrays:
         way_out = f"of its {len(contents.arrays)} arrays none has a name that begins with {prefix}"
-    raise ActivationError(
-        f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}; {way_out}"
-    )
+    message = f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}"
+    in_the_way = with_obstacles("", {name: array.shape for name, array in arrays.items()})
+    raise ActivationError(f"{message}{in_the_way}" if in_the_way else f"{message}; {way_out}")
 
 
 def _is_of_training(name: str) -> bool:

@@ -19,7 +19,12 @@ RECORDED_WITHOUT_PREDICTIONS = (
     "`probe extract` with --model-factory, which runs your own code, records its layers without predictions"
 )
 _Shape = tuple[int, ...]
-_MULTIPLICATIVE = ({"wx", "wh", "wmx", "wmh"}, {"wih", "whh", "wmih", "wmhh"})
+_MULTIPLICATIVE = (
+    {"wx", "wh", "wmx", "wmh"},
+    {"wih", "whh", "wmih", "wmhh"},
+    {"whx", "whm", "wmx", "wmh"},
+    {"wix", "wim", "wmx", "wmh"},
+)
 _GAINS = {"gx", "gh", "gmx", "gmh"}
 _N_PARTS = 4  # of which OpenAI's wh consists, as it was too large for one file
 _SIDES = tuple(re.compile(rf"(^|[._/:]){word}(oder)?(?=[._/:\d])", re.IGNORECASE) for word in ("enc", "dec"))
@@ -34,7 +39,7 @@ _KINDS = (
     ("batch normalisation", re.compile(r"batch_?norm|(^|[._/])bn|running_(mean|var)|moving_(mean|var)", re.IGNORECASE)),
     ("layer normalisation", re.compile(r"layer_?norm|(^|[._/])(ln|norm)", re.IGNORECASE)),
     ("a conditional random field", re.compile(r"(^|[._/])crf|transitions$", re.IGNORECASE)),
-    ("a layer that reads backwards", re.compile(r"_reverse$|bidirectional|backward", re.IGNORECASE)),
+    ("a layer that reads backwards", re.compile(r"bidirectional|backward", re.IGNORECASE)),
 )
 
 
@@ -48,18 +53,21 @@ def named_kind(arrays: Arrays) -> str | None:
     return _multiplicative(shapes) or _encoder_and_decoder(shapes)
 
 
-def obstacles(shapes: Mapping[str, _Shape]) -> str:
-    """Say what stands between the layers and the characters, in a clause for the end of a message; empty if nothing.
+def with_obstacles(message: str, shapes: Mapping[str, _Shape]) -> str:
+    """Add to a message what stands between the layers and the characters, if anything does, and the way out.
 
     Args:
+        message: Why no model is found.
         shapes: The shapes of all arrays that may belong to the model.
     """
     clauses = []
     if in_the_way := layers_in_the_way(shapes):
-        clauses.append(f"the file has {in_the_way}, which is not read")
+        clauses.append(f"the file has {in_the_way}, which {'are' if ' and ' in in_the_way else 'is'} not read")
     if beside := _side_by_side(shapes):
         clauses.append(beside)
-    return "; ".join([*clauses, OWN_CODE]) if clauses else ""
+    if clauses and "--model-factory" not in message:
+        clauses.append(OWN_CODE)
+    return "; ".join([message, *clauses])
 
 
 def _side_by_side(shapes: Mapping[str, _Shape]) -> str:
