@@ -188,7 +188,9 @@ def _right(predictions: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[
     """(n_chars,) True where the most probable next character is the true one, and where there is a true one."""
     most_probable = predictions.get(DISTRIBUTION, predictions.get(TOP_LOG_PROBS))
     if LOG_PROB not in predictions or most_probable is None:
-        raise AnalysisError(f"{name} has no predictions; record the model again with `probe extract`")
+        raise AnalysisError(
+            f"{name} has no predictions: it was recorded without them, or is a model that predicts no characters"
+        )
     log_prob = predictions[LOG_PROB]
     is_predicted = ~np.isnan(log_prob)
     rounded = log_prob.astype(most_probable.dtype)

@@ -198,7 +198,10 @@ def evaluate_recorded(source: Source, *, orders: Sequence[int] = RECORDED_ORDERS
         )
     log_probs = source.read_predictions([LOG_PROB], border, border + len(judged)).get(LOG_PROB)
     if log_probs is None:
-        raise AnalysisError("the losses of the model are not known, since this recording was made without predictions")
+        raise AnalysisError(
+            "the losses of the model are not known: it was recorded without predictions, or is one that predicts no "
+            "characters"
+        )
     nats = -log_probs[~judged.is_last(slice(0, len(judged), 1))]
     ngrams = _ngrams_of(learned, rule, vocabulary, orders[-1])
     as_read = tokenise(judged, rule, vocabulary)

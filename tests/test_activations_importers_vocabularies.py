@@ -179,7 +179,7 @@ def test_rows_behind_the_last_character_have_names_and_are_told() -> None:
         },
         {"chars": list("abcabcabc")},
         {"text": TEXT},
-        {"chars": set(CHARS)},
+        pytest.param({"chars": set(CHARS)}, id="a set"),
     ],
     ids=str,
 )

@@ -138,7 +138,9 @@ def test_losses_are_those_of_the_model_live_and_recorded(code_text: str, tmp_pat
 def test_predictions_are_needed() -> None:
     source = Arrays({CELL: np.zeros((1_000, 1), np.float32)})
     statistic = LossesByLabel(source, [lambda text: np.arange(len(text)) % 2 == 0])
-    with pytest.raises(AnalysisError, match="the model's predictions are needed, and this recording has none"):
+    with pytest.raises(
+        AnalysisError, match="the model's predictions are needed, and there are none: it was recorded without"
+    ):
         collect(source, [statistic])
 
 

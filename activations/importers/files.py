@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +46,7 @@ def read_contents(path: Path) -> Contents:
         refuse_known_path(path)
         status = path.stat()
         size = status.st_size
-        if status.st_blocks * _BLOCK_BYTES * _MAX_COMPRESSION < size:
+        if _is_mostly_unwritten(path, status):
             raise ActivationError("most of it was never written; if it was to be downloaded, do that again")
         if size > MAX_BYTES:
             raise ActivationError(f"it has {size / 1e9:.1f} GB; models up to {MAX_BYTES / 1e9:.0f} GB are read")
@@ -66,6 +67,15 @@ def read_contents(path: Path) -> Contents:
     except Exception as error:  # a hostile file may make the parsers of five formats fail in any way
         reason = "".join(char for char in f"{type(error).__name__}: {error}"[:120] if char.isprintable())
         raise ActivationError(f"cannot read {path}: it is damaged ({reason})") from error
+
+
+def _is_mostly_unwritten(path: Path, status: os.stat_result) -> bool:
+    """Does a file have far fewer bytes on the disk than its size, and a hole in it, where the system tells?"""
+    n_blocks = getattr(status, "st_blocks", None)
+    if n_blocks is None or n_blocks * _BLOCK_BYTES * _MAX_COMPRESSION >= status.st_size:
+        return False
+    with path.open("rb") as file:  # a file that was just written may have no blocks yet
+        return hasattr(os, "SEEK_HOLE") and os.lseek(file.fileno(), 0, os.SEEK_HOLE) < status.st_size
 
 
 def _add_files_beside(contents: Contents, path: Path) -> None:

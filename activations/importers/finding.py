@@ -1,7 +1,7 @@
 """Finding a model among the arrays of a file, and saying what is left over."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -16,7 +16,9 @@ from activations.importers.repeated import distinct
 from activations.importers.stacked_layers import find_stacked
 from activations.importers.torch7_layers import find_torch7
 from activations.importers.torch_layers import find_torch
+from activations.importers.unread_kinds import named_kind, with_obstacles
 
+_Finder = Callable[[UnusedArrays, Mapping[str, Any]], Parts | None]
 _OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
 _MAX_ARRAYS = 2_000
 _MAX_ROLES = 10_000
@@ -43,6 +45,8 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     for n_arrays, limit in ((len(arrays), _MAX_ARRAYS), (len(contents.roles), _MAX_ROLES)):
         if n_arrays > limit:
             raise ActivationError(f"{contents.kind} holds {n_arrays:,} arrays; no character model has that many")
+    if kind := named_kind(arrays):
+        raise ActivationError(kind)
     if reparametrised := next((name for name in arrays if _is_reparametrised(name, arrays)), None):
         raise ActivationError(
             f"{reparametrised} is what a weight is made from (pruning, weight or spectral normalisation), and not the "
@@ -52,7 +56,7 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     finders = (find_torch, find_keras, find_named, find_lists, find_weight_lists, _find_by_shapes)
     finders_and_arrays = [(find, distinct_arrays.arrays) for find in finders]
     for find, given in [(find_torch7, arrays), *finders_and_arrays]:  # Torch7's networks say which arrays are the same
-        parts = find(UnusedArrays(given), contents.facts)
+        parts = _found_by(find, given, contents.facts)
         if parts is not None:
             used_once = set(given) - {*parts.unused, *parts.aside}
             used = {name for one in used_once for name in distinct_arrays.in_file(one)}
@@ -60,6 +64,15 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             notes = {**parts.notes, "repeated": distinct_arrays.repeated(sorted(used_once))}
             return replace(parts, notes=notes, unused=unused, aside=aside, left_out=_left_out(contents, prefix))
     _raise_nothing_found(contents, arrays, prefix)
+
+
+def _found_by(find: _Finder, arrays: Arrays, facts: Mapping[str, Any]) -> Parts | None:
+    """Look for a model in one way; if that fails, say which layers of other kinds the file has."""
+    try:
+        return find(UnusedArrays(arrays), facts)
+    except ActivationError as error:
+        shapes = {name: array.shape for name, array in arrays.items()}
+        raise ActivationError(with_obstacles(str(error), shapes)) from error
 
 
 def _find_by_shapes(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
@@ -85,9 +98,9 @@ def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoR
         way_out = f"{contents.unread[0]} and others are tensors that pickle itself wrote; save the model by torch.save"
     elif prefix and contents.arrays:
         way_out = f"of its {len(contents.arrays)} arrays none has a name that begins with {prefix}"
-    raise ActivationError(
-        f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}; {way_out}"
-    )
+    message = f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}"
+    in_the_way = with_obstacles("", {name: array.shape for name, array in arrays.items()})
+    raise ActivationError(f"{message}{in_the_way}" if in_the_way else f"{message}; {way_out}")
 
 
 def _is_of_training(name: str) -> bool:

@@ -18,6 +18,7 @@ from activations.importers.finding import find_parts
 from activations.importers.interpretation import Interpretation
 from activations.importers.parts import Parts, Stack
 from activations.importers.search import Search, best_reading, frequency_losses, search
+from activations.importers.unread_kinds import OWN_CODE, layers_in_the_way
 from activations.importers.vocabularies import FoundVocabulary, find_vocabulary
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import Evaluation, evaluate
@@ -173,6 +174,10 @@ def import_model(
     """
     contents = _contents(source)
     parts = find_parts(contents, prefix)
+    shapes = {name: array.shape for name, array in contents.arrays.items()}
+    in_the_way = layers_in_the_way({name: shapes.get(name, ()) for name in parts.unused})
+    if in_the_way and not force:  # then what it reads and predicts may be no characters
+        _raise_unused(parts, in_the_way)
     if isinstance(vocabulary, Vocabulary):
         found_vocabulary = FoundVocabulary(vocabulary, "given")
     else:
@@ -205,7 +210,7 @@ def import_model(
         undecided=parts.stack.undecided - set(requests) | ({"rule"} if read_as != requested_read_as else set()),
     )
     if parts.unused and not force:
-        _raise_unused(parts)
+        _raise_unused(parts, in_the_way)
     if text is None:
         return result
     return _checked(result, text, force=force, max_changes=max_changes, progress=progress)
@@ -228,11 +233,13 @@ def _letters(spelling: str, default: str) -> str:
     return "".join(candidate if letter in "cgnh" else letter for letter in spelling.lower() if letter.isalpha())
 
 
-def _raise_unused(parts: Parts) -> NoReturn:
+def _raise_unused(parts: Parts, in_the_way: str) -> NoReturn:
     raise ActivationError(
         f"{', '.join(parts.unused)} {'has' if len(parts.unused) == 1 else 'have'} no place in the model "
-        f"as it is read ({parts.notes['layers']}; read-out {parts.notes['read-out']}); if that does not matter, as "
-        "the loss on a --text can show, leave it out with --force"
+        f"as it is read ({parts.notes['layers']}; read-out {parts.notes['read-out']})"
+        + (f": the file has {in_the_way}" if in_the_way else "")
+        + "; if that does not matter, as the loss on a --text can show, leave it out with --force; if it does, "
+        + OWN_CODE
         + (f"; left aside in any case: {', '.join(parts.aside)}" if parts.aside else "")
     )
 

@@ -1,15 +1,17 @@
 """Finding the matrices before and after the recurrent layers: the input and the read-out."""
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
 from activations.errors import ActivationError
 from activations.importers.lstm_options import with_lstm_options
 from activations.importers.parts import Matrix, Parts, Stack, UnusedArrays
+from activations.importers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
 
 _EMBEDDING_NAMES = re.compile(r"emb|encoder|lookup|wte|input|i2e", re.IGNORECASE)
+_INPUT_NAMES = re.compile(rf"{_EMBEDDING_NAMES.pattern}|(?<![a-z])in(?![a-z])", re.IGNORECASE)
 _READOUT_NAMES = re.compile(
     r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense|vocab", re.IGNORECASE
 )
@@ -57,14 +59,11 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
     matrix = arrays.take(readout.name, 2)
     bias = readout.bias or _loose_bias(arrays, n_characters, n_hidden)
     others = [candidate for candidate in candidates if candidate.name != readout.name]
-    embedding, input_note = _input(arrays, others, n_characters, n_inputs)
-    if embedding is None and n_inputs not in (n_characters, n_hidden):
-        after_readout = [candidate.name for candidate in others if candidate.shape[1] == n_characters]
-        raise ActivationError(
-            f"layer 0 takes {n_inputs} inputs, and the read-out {readout.name} gives {n_characters}; no embedding of "
-            f"shape ({n_characters}, {n_inputs}) was found"
-            + (f"; {after_readout[0]} follows the read-out, of which only one layer is read" if after_readout else "")
-        )
+    may_be_input = [candidate for candidate in others if not _follows(candidate, readout, candidates)]
+    embedding, input_note = _input(arrays, may_be_input, n_characters, n_inputs)
+    tables = _embeddings_of_others(others, n_inputs)
+    if embedding is None and (n_inputs not in (n_characters, n_hidden) or (n_inputs != n_characters and tables)):
+        _raise_no_embedding(readout, others, tables, n_inputs)
     if embedding is None and n_inputs != n_characters:  # tied weights, saved once
         embedding, input_note = matrix, f"{readout.name}, which serves as the embedding, too"
     return Parts.of(
@@ -75,6 +74,44 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
         f"{readout.name} {matrix.shape}",
         embedding,
         input_note,
+    )
+
+
+def _follows(candidate: _Candidate, readout: _Candidate, in_order: list[_Candidate]) -> bool:
+    """Do the name of a matrix and its place in the file say that it is another layer of the read-out?"""
+    is_readout = _READOUT_NAMES.search(candidate.name) and not _INPUT_NAMES.search(candidate.name)
+    names = [matrix.name for matrix in in_order]
+    return bool(is_readout) and names.index(candidate.name) > names.index(readout.name)
+
+
+def _embeddings_of_others(candidates: list[_Candidate], n_inputs: int) -> list[_Candidate]:
+    """Return embeddings of other characters than those of the read-out, by their names."""
+    return [
+        candidate
+        for candidate in candidates
+        if candidate.shape[1] == n_inputs and _EMBEDDING_NAMES.search(candidate.name)
+    ]
+
+
+def _raise_no_embedding(
+    readout: _Candidate, candidates: list[_Candidate], tables: list[_Candidate], n_inputs: int
+) -> NoReturn:
+    """Say that a model does not predict the characters that it reads, and what it may be instead."""
+    n_outputs = readout.shape[0]
+    if after := next((candidate.name for candidate in candidates if candidate.shape[1] == n_outputs), None):
+        raise ActivationError(
+            f"{after} follows the read-out {readout.name}, which gives {n_outputs} numbers; only models with one layer "
+            f"as their read-out are read, but {OWN_CODE}"
+        )
+    if tables:
+        raise ActivationError(
+            f"the model reads {tables[0].shape[0]} characters ({tables[0].name}), and its read-out {readout.name} "
+            f"gives {n_outputs} numbers, as a classifier does; {RECORDED_WITHOUT_PREDICTIONS}"
+        )
+    raise ActivationError(
+        f"layer 0 takes {n_inputs} inputs, and the read-out {readout.name} gives {n_outputs}; no embedding of shape "
+        f"({n_outputs}, {n_inputs}) was found; if the model predicts something else than the characters that it reads, "
+        f"as a classifier does: {RECORDED_WITHOUT_PREDICTIONS}"
     )
 
 
@@ -124,7 +161,8 @@ def _choose_readout(readouts: list[_Candidate], n_inputs: int, n_units: int) -> 
     """Choose the read-out among the matrices of shape (n_characters, n_units)."""
     if not readouts:
         raise ActivationError(
-            "no read-out was found: a matrix of one row for each character and a column for each unit"
+            "no read-out was found: a matrix of one row for each character and a column for each of the "
+            f"{n_units} hidden states; {OWN_CODE}"
         )
     with_bias = [readout for readout in readouts if readout.bias]
     if len(with_bias) == 1:
@@ -141,6 +179,6 @@ def _choose(candidates: list[_Candidate], pattern: re.Pattern[str], role: str) -
     if len(candidates) > 1:
         raise ActivationError(
             f"{role} could be {' or '.join(candidate.name for candidate in candidates)}, and only models with one are "
-            "read; if the file has several models, choose one with --prefix"
+            f"read; if the file has several models, choose one with --prefix; if it has one, {OWN_CODE}"
         )
     return candidates[0]

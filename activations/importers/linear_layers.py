@@ -26,6 +26,7 @@ from activations.importers.parts import (
     joined_layer_of,
     layer_of,
 )
+from activations.importers.unread_kinds import OWN_CODE
 
 _LETTERS = {
     4: {"i": r"i|in|input", "f": r"f|forget", "g": r"c|g|n|cell|cand\w*|c_?hat|new|u|update", "o": r"o|out|output"},
@@ -135,7 +136,7 @@ def _separate_layers(arrays: UnusedArrays, shapes: Mapping[str, tuple[int, int]]
         if patterns is None:
             raise ActivationError(
                 f"{', '.join(group[:3])} and so on look like the gates of a layer, but their names do not say which is "
-                "which; --model-factory can run your own code to build the model"
+                f"which; {OWN_CODE}"
             )
         patterns, is_known = _input_first(patterns, shapes, attempt.n_units, hidden_around)
         if n_gates == 1 and not is_known:

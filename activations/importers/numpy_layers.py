@@ -8,6 +8,7 @@ import numpy as np
 
 from activations.errors import ActivationError
 from activations.importers.parts import ImportedLayer, Parts, Stack, UnusedArrays, joined_layer_of, layer_of
+from activations.importers.unread_kinds import OWN_CODE
 
 _NAMES = (
     {"input": "wxh", "recurrent": "whh", "bias": "bh", "readout": "why", "readout_bias": "by"},
@@ -40,7 +41,9 @@ def find_named(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
     for number in numbers:
         array_names = {part: by_key.get(names[part] + number) for part in ("input", "recurrent", "bias")}
         if array_names["recurrent"] is None or array_names["input"] is None:
-            raise ActivationError(f"{by_key[names['input'] + number]} has no {names['recurrent']}{number} beside it")
+            raise ActivationError(
+                f"{by_key[names['input'] + number]} has no {names['recurrent']}{number} beside it; {OWN_CODE}"
+            )
         weight, recurrent = arrays.take(array_names["input"], 2), arrays.take(array_names["recurrent"], 2)
         if number == numbers[0]:  # the first layer's inputs are characters, of which there are as many as outputs
             has_row_vectors = weight.shape[1] == len(recurrent)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays
+from activations.importers.unread_kinds import OWN_CODE
 
 GATES = {4: "ifgo", 3: "rzn", 1: "h"}
 _CELLS = {4: "lstm", 3: "gru", 1: "rnn"}
@@ -109,14 +110,14 @@ class Stack:
             if layer.n_inputs != below.n_hidden:
                 raise ActivationError(
                     f"{note} takes {layer.n_inputs} inputs, and the layer before it gives {below.n_hidden}; if the "
-                    "file has several models, choose one with --prefix"
+                    f"file has several models, choose one with --prefix; if it has one, {OWN_CODE}"
                 )
             if (layer.n_units, layer.n_gates, layer.n_hidden, layer.extras) != (
                 first.n_units, first.n_gates, first.n_hidden, first.extras,
             ):  # fmt: skip
                 raise ActivationError(
-                    f"{note} is a layer of another size or kind than the first one; only models whose layers are all "
-                    "alike are read"
+                    f"{note} is a layer of another size or kind than the first one ({layer.n_units} and "
+                    f"{first.n_units} units); only models whose layers are all alike are read, but {OWN_CODE}"
                 )
 
     @property
@@ -233,7 +234,7 @@ class UnusedArrays:
         """Remove an array and return it as float32; (n, 1) and (1, n) count as vectors."""
         array = self.arrays.pop(name, None)
         if array is None:
-            raise ActivationError(f"{name} would have to serve as two parts of the model")
+            raise ActivationError(f"{name} would have to serve as two parts of the model; {OWN_CODE}")
         if n_axes == 1 and array.ndim == 2 and 1 in array.shape:
             array = array.reshape(-1)
         if array.ndim != n_axes:
@@ -287,7 +288,7 @@ def layer_of(
     if not n_units or rows % n_units or rows // n_units not in GATES or len(input) != rows:
         raise ActivationError(
             f"{name} {input.shape} and its recurrent matrix {recurrent.shape} do not make a layer: of n units, they "
-            "should have 4n rows (LSTM), 3n (GRU) or n (RNN)"
+            f"should have 4n rows (LSTM), 3n (GRU) or n (RNN); {OWN_CODE}"
         )
     for bias in (input_bias, recurrent_bias):
         if bias is not None and len(bias) != rows:
@@ -308,6 +309,6 @@ def joined_layer_of(name: str, matrix: Matrix, n_units: int, bias: Matrix | None
     if columns <= n_units or rows not in (n_units, 3 * n_units, 4 * n_units):
         raise ActivationError(
             f"{name} {matrix.shape} is no layer of {n_units} units on [x; h]: such an LSTM has {4 * n_units} rows, a "
-            f"GRU {3 * n_units}, a simple RNN {n_units}"
+            f"GRU {3 * n_units}, a simple RNN {n_units}; {OWN_CODE}"
         )
     return layer_of(name, matrix[:, : columns - n_units], matrix[:, columns - n_units :], bias)

@@ -7,6 +7,7 @@ from typing import Any
 from activations.errors import ActivationError
 from activations.importers.input_and_readout import with_input_and_readout
 from activations.importers.parts import ImportedLayer, Parts, Stack, UnusedArrays, layer_of
+from activations.importers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
 
 _TORCH_RNN = re.compile(r"(?P<stack>.*?)weight_ih(?:_l(?P<layer>\d{1,4}))?(?P<back>_reverse)?")
 
@@ -17,14 +18,17 @@ def find_torch(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
     if not matches:
         return None
     if backward := next((name for name, match in matches.items() if match["back"]), None):
-        raise ActivationError(f"{backward}: the model reads in both directions, and so knows what is to come; not read")
+        raise ActivationError(
+            f"{backward}: the model reads in both directions, and so knows what is to come; of its forward direction, "
+            f"{RECORDED_WITHOUT_PREDICTIONS}"
+        )
     stacks = _in_order(list(dict.fromkeys(match["stack"] for match in matches.values())))
     names = sorted(matches, key=lambda name: (stacks.index(matches[name]["stack"]), int(matches[name]["layer"] or 0)))
     layers_and_notes = [_take_layer(arrays, name, matches[name]["stack"]) for name in names]
     layers = [layer for layer, _ in layers_and_notes]
     modes = {_mode(facts, stack) for stack in stacks}
     if len(modes) > 1:
-        raise ActivationError(f"the layers are of different kinds: {', '.join(sorted(map(repr, modes)))}; not read")
+        raise ActivationError(f"the layers are of different kinds: {', '.join(sorted(map(repr, modes)))}; {OWN_CODE}")
     mode = modes.pop()
     has_several_names = len({re.sub(r"\d+", "", stack) for stack in stacks}) > 1
     doubt = f"{' and '.join(stacks)} are taken as layers on one another, in this order"
@@ -46,7 +50,10 @@ def _take_layer(arrays: UnusedArrays, name: str, stack: str) -> tuple[ImportedLa
     """Take the arrays of one layer, whose input weights have the given name, and say where it was found."""
     suffix = name.removeprefix(f"{stack}weight_ih")
     if f"{stack}weight_hh{suffix}" not in arrays:
-        raise ActivationError(f"{name} has no {stack}weight_hh{suffix} beside it; the file is not whole")
+        raise ActivationError(
+            f"{name} has no {stack}weight_hh{suffix} beside it; the file is not whole, or has a layer of another "
+            f"kind: {OWN_CODE}"
+        )
     matrices = arrays.take(name, 2), arrays.take(f"{stack}weight_hh{suffix}", 2)
     projection_name = f"{stack}weight_hr{suffix}"
     projection = arrays.take(projection_name, 2) if projection_name in arrays else None

@@ -40,11 +40,14 @@ def wrap(
     stack = list(rnn) if isinstance(rnn, Sequence | nn.ModuleList) else [rnn]
     for module, kinds in ((input, (nn.Embedding, nn.Linear, type(None))), (readout, (nn.Linear,))):
         if type(module) not in kinds:
-            raise ActivationError(f"{type(module).__name__} is no {' or '.join(kind.__name__ for kind in kinds)}")
+            raise ActivationError(
+                f"{type(module).__name__} is no {' or '.join(kind.__name__ for kind in kinds)}; return a CharModel for "
+                "a model of other parts"
+            )
     for layer in stack:
         if not isinstance(layer, nn.RNNBase | nn.RNNCellBase):
             raise ActivationError(
-                f"{type(layer).__name__} is none of PyTorch's recurrent layers; see CharModel for others"
+                f"{type(layer).__name__} is none of PyTorch's recurrent layers; return a CharModel for others"
             )
     if isinstance(input, nn.Embedding) and input.max_norm is not None:
         raise ActivationError(

@@ -40,7 +40,7 @@ class CharModel(Protocol):
         for each lane separately, with a state of `start(1)`.
         """
 
-    def read(self, ids: Tensor, state: State) -> tuple[Tensor, Mapping[Site, Tensor], State]:
+    def read(self, ids: Tensor, state: State) -> tuple[Tensor | None, Mapping[Site, Tensor], State]:
         """Read characters, starting from a state.
 
         Args:
@@ -48,6 +48,7 @@ class CharModel(Protocol):
             state: The state after the previous character. Must not be modified.
 
         Returns:
-            (n_steps, n_lanes, n_characters) logits of the character after each; the values of every site after each
-            character, (n_steps, n_lanes, n_units); and the state after the last one, in the form of the given state.
+            (n_steps, n_lanes, n_characters) logits of the character after each, or always None from a model that
+            predicts no characters, such as an encoder or a classifier; the values of every site after each character,
+            (n_steps, n_lanes, n_units); and the state after the last one, in the form of the given state.
         """

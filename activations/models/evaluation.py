@@ -15,7 +15,7 @@ from activations.errors import ActivationError
 from activations.interventions import LanePositions
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.lane_states import LaneStates, read_lanes
+from activations.models.lane_states import LaneStates, read_predicting_lanes
 from activations.progress import Progress, no_progress
 from activations.results import Result
 from activations.texts.corpus import Corpus
@@ -130,8 +130,7 @@ def _reader(model: CharRNN | CharModel, device: str | None) -> tuple[_Reader, to
 
     def read(ids: Tensor, states: LaneStates | None, where: LanePositions | None) -> tuple[Tensor, LaneStates]:
         states = states or LaneStates(model.start, ids.shape[1])
-        logits, _ = read_lanes(model, ids, states)
-        return logits.cpu(), states
+        return read_predicting_lanes(model, ids, states).cpu(), states
 
     return read, torch.device("cpu")
 

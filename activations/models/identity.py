@@ -1,7 +1,7 @@
 """Everything that distinguishes one model from another, for models of ours and for protocol models."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -20,6 +20,15 @@ def is_trained(model: CharRNN | CharModel) -> bool:
     return model.trained if isinstance(model, CharRNN) else True
 
 
+@torch.inference_mode()
+def predicts(model: CharRNN | CharModel) -> bool:
+    """Return True unless a protocol model returns None in place of logits; it reads one character for that."""
+    if isinstance(model, CharRNN):
+        return True
+    result: object = model.read(torch.zeros(1, 1, dtype=torch.int64), model.start(1))
+    return not (isinstance(result, tuple) and result and result[0] is None)
+
+
 def unbounded(model: CharRNN | CharModel) -> Collection[Site]:
     """Return the sites whose values may leave [-1, 1]: all of them if a protocol model does not say."""
     return getattr(model, "unbounded", model.sites)
@@ -31,22 +40,30 @@ def carried(model: CharRNN | CharModel) -> Collection[Site]:
 
 
 def description(model: CharRNN | CharModel) -> dict[str, Any]:
-    """Return a model's configuration, or the class and the sites of a protocol model."""
+    """Return a model's configuration, or the class and the sites of a protocol model, and if it predicts nothing."""
     if isinstance(model, CharRNN):
         return model.config.as_dict()
-    return {"class": type(model).__qualname__, "sites": {str(site): n for site, n in model.sites.items()}}
+    described = {"class": type(model).__qualname__, "sites": {str(site): n for site, n in model.sites.items()}}
+    return described if predicts(model) else {**described, "predicts": False}
 
 
 @torch.inference_mode()
 def sha256(model: CharRNN | CharModel) -> str:
-    """Return a hash of a model's weights, or of what a protocol model predicts for a fixed text, in hexadecimal."""
+    """Return a hash of a model, in hexadecimal.
+
+    It is made of the weights, or of what a protocol model predicts for a fixed text; if it predicts nothing, of the
+    values of its sites.
+    """
     if isinstance(model, CharRNN):
         return model_sha256(model)
     ids = torch.arange(_N_PROBED_CHARS).remainder(len(model.vocabulary))[:, None]
     digest = hashlib.sha256(repr(_declared(model)).encode("utf-8", "surrogatepass"))
     result: object = model.read(ids, model.start(1))
-    if isinstance(result, tuple) and result and isinstance(result[0], torch.Tensor):  # else reading raises the error
-        digest.update(result[0].float().cpu().numpy().tobytes())
+    if isinstance(result, tuple) and len(result) > 1:  # else reading raises the error
+        values = result[1].values() if result[0] is None and isinstance(result[1], Mapping) else [result[0]]
+        for tensor in values:
+            if isinstance(tensor, torch.Tensor):
+                digest.update(tensor.float().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -21,6 +21,10 @@ from activations.units import Site
 
 Nest = Any
 Leaf = Tensor | NDArray[Any] | int | float | bool
+NO_PREDICTIONS = (
+    "the model predicts no characters: its `read` returns None in place of logits; other questions work, as in "
+    "`probe extract`, `probe rank` and `probe fit`"
+)
 _TRIAL_LANES = (2, 3)  # an axis whose length follows both of these is that of the lanes
 
 
@@ -134,7 +138,22 @@ class LaneStates:
         return _leaves(self.nests[0])
 
 
-def read_lanes(model: CharModel, ids: Tensor, states: LaneStates) -> tuple[Tensor, dict[Site, Tensor]]:
+def read_predicting_lanes(model: CharModel, ids: Tensor, states: LaneStates) -> Tensor:
+    """Read characters in all lanes with a protocol model that predicts characters; see `read_lanes`.
+
+    Returns:
+        (n_steps, n_lanes, n_characters) logits of the next character.
+
+    Raises:
+        ActivationError: If the model has no predictions, or returns something else than it promises.
+    """
+    logits, _ = read_lanes(model, ids, states)
+    if logits is None:
+        raise ActivationError(NO_PREDICTIONS)
+    return logits
+
+
+def read_lanes(model: CharModel, ids: Tensor, states: LaneStates) -> tuple[Tensor | None, dict[Site, Tensor]]:
     """Read characters in all lanes with a protocol model.
 
     Args:
@@ -143,8 +162,8 @@ def read_lanes(model: CharModel, ids: Tensor, states: LaneStates) -> tuple[Tenso
         states: The states after the previous character; updated to those after the last one.
 
     Returns:
-        (n_steps, n_lanes, n_characters) logits of the next character, and (n_steps, n_lanes, n_units) values of every
-        site.
+        (n_steps, n_lanes, n_characters) logits of the next character, None if the model has no predictions, and
+        (n_steps, n_lanes, n_units) values of every site.
 
     Raises:
         ActivationError: If the model returns something else than its vocabulary and sites promise.
@@ -154,7 +173,8 @@ def read_lanes(model: CharModel, ids: Tensor, states: LaneStates) -> tuple[Tenso
         group_ids = ids[:, lanes]
         logits, values, state = _unpacked(model.read(group_ids, nest))
         shape = tuple(group_ids.shape)
-        logits = _checked("the logits", logits, (*shape, len(model.vocabulary)))
+        if logits is not None:
+            logits = _checked("the logits", logits, (*shape, len(model.vocabulary)))
         values_by_site = {
             site: _checked(str(site), values.get(site), (*shape, n_units)) for site, n_units in model.sites.items()
         }
@@ -163,13 +183,14 @@ def read_lanes(model: CharModel, ids: Tensor, states: LaneStates) -> tuple[Tenso
     if len(results) == 1:
         return results[0][:2]
     joined_values = {site: torch.cat([values[site] for _, values, _ in results], dim=1) for site in model.sites}
-    return torch.cat([logits for logits, _, _ in results], dim=1), joined_values
+    of_lanes = [logits for logits, _, _ in results if logits is not None]
+    return torch.cat(of_lanes, dim=1) if len(of_lanes) == len(results) else None, joined_values
 
 
 def _unpacked(result: object) -> tuple[object, Mapping[Site, object], object]:
     if not (isinstance(result, tuple) and len(result) == 3 and isinstance(result[1], Mapping)):
         raise ActivationError(
-            "the model's read should return three things: logits, a dictionary of values by site, and the state"
+            "the model's read should return three things: logits or None, a dictionary of values by site, and the state"
         )
     return result
 

@@ -16,7 +16,7 @@ from activations.errors import ActivationError
 from activations.interventions import Intervention, LanePositions, LayerInterventions, checked_interventions
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.lane_states import LaneStates, read_lanes
+from activations.models.lane_states import LaneStates, read_predicting_lanes
 from activations.progress import Progress, no_progress
 from activations.results import Result
 from activations.texts.reading_rule import PLAIN, ReadingRule, rule_of
@@ -381,8 +381,7 @@ class _ProtocolModelReader:
 
     def read(self, ids: Tensor) -> Tensor:
         """Read one token of every text; see `_CharRNNReader.read`."""
-        logits, _ = read_lanes(self._model, ids[None], self._states)
-        return logits[0].float().to(_CPU)
+        return read_predicting_lanes(self._model, ids[None], self._states)[0].float().to(_CPU)
 
 
 def _check_number(name: str, number: int) -> None:

@@ -38,7 +38,7 @@ class Extraction(Result):
         n_chars: Number of characters recorded.
         sites: The sites recorded.
         nats_per_char: Mean negative log probability of the true next character over the characters recorded; NaN
-            without predictions.
+            if there are no predictions.
         chars_per_s: Speed of reading and writing together; what an earlier, interrupted run did does not count.
         lane_differences: For each site of the state, how far lanes differed where they meet.
         saturated: The sites within [-1, 1] that are in float32 because float16 would lose the order of a unit.
@@ -77,8 +77,8 @@ class Extraction(Result):
 
     def __str__(self) -> str:
         return (
-            f"{self.path}: {self.n_chars:,} characters, {len(self.sites)} sites, "
-            f"{self.nats_per_char:.3f} nats per character, {self.chars_per_s:,.0f} characters/s"
+            f"{self.path}: {self.n_chars:,} characters, {len(self.sites)} sites, {self._loss}, "
+            f"{self.chars_per_s:,.0f} characters/s"
             + "".join(
                 f"\n  where lanes meet, {site} differs by {difference.typical:.2g} on average, "
                 f"{difference.largest:.2g} at most"
@@ -86,6 +86,10 @@ class Extraction(Result):
             )
             + self._line_on_saturated
         )
+
+    @property
+    def _loss(self) -> str:
+        return "no predictions" if math.isnan(self.nats_per_char) else f"{self.nats_per_char:.3f} nats per character"
 
     @property
     def _line_on_saturated(self) -> str:
@@ -128,7 +132,7 @@ def extract(
         live: The model and the text.
         path: The recording to write; it appears when it is complete.
         sites: The sites to record; None is all.
-        predictions: Whether to record the model's predictions, too.
+        predictions: Whether to record the model's predictions, too, if it has any.
         force: Whether to record a text even if the model predicts it worse than the frequencies of the characters
             alone do, which is usually a text read with the wrong vocabulary. With interventions, this is not checked.
         command: The command that started the extraction, for people who find the recording.
@@ -142,6 +146,7 @@ def extract(
     began = perf_counter()
     path = Path(path)
     chosen = in_order(live.sites, resolve_sites(live.sites, sites))
+    predictions = predictions and live.predicts
     is_judged = is_trained(live.model) and not live.interventions and predictions and not force
     judge = Judge(live.corpus, live.vocabulary, live.reading_rule) if is_judged else None
     description = live.description

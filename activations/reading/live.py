@@ -25,7 +25,7 @@ from activations.lane_differences import LaneDifference
 from activations.lazy_activations import NamedActivations
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.identity import carried, sha256, unbounded
+from activations.models.identity import carried, predicts, sha256, unbounded
 from activations.models.intervening import acting_on, without_interventions
 from activations.predictions import LOG_PROB, prediction_fields
 from activations.progress import Advance, Progress, no_advance, no_progress
@@ -76,6 +76,7 @@ class LiveActivations(NamedActivations):
         reading_rule: How the characters of the text become the tokens that the model reads.
         vocabulary: The characters of the model.
         n_replaced: Number of characters that are read as the vocabulary's replacement.
+        predicts: False for a protocol model without predictions of the next character.
         lane_differences: For each site of the state, how far lanes differed where they meet, in the last complete pass.
     """
 
@@ -124,6 +125,7 @@ class LiveActivations(NamedActivations):
         if not isinstance(model, CharRNN):
             check_protocol_model(model)
         self.model = model
+        self.predicts = predicts(model)
         self.corpus = corpus
         self.selection = selection or Selection.of(len(corpus))
         self.n_lanes = n_lanes or choose_n_lanes(self.selection, compute)
@@ -256,7 +258,10 @@ class LiveActivations(NamedActivations):
 
         Args:
             sites: The sites to give; None is all.
-            predictions: Whether to give the model's predictions, too, or only some kinds of these by name.
+            predictions: Whether to give the model's predictions, too, if it has any, or some kinds of these by name.
+
+        Raises:
+            ActivationError: If kinds are named, and the model has no predictions.
         """
         state = ReadingState.start(self.n_groups)
         for done in self.rounds(sites, predictions=predictions):
@@ -298,7 +303,7 @@ class LiveActivations(NamedActivations):
         self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
     ) -> dict[str, NDArray[Any]]:
         """Return the model's predictions after the characters of a passage; see `Source.read_predictions`."""
-        all_fields = prediction_fields(len(self.vocabulary))
+        all_fields = prediction_fields(len(self.vocabulary)) if self.predicts else {}
         fields = {kind: field for kind, field in all_fields.items() if kinds is None or kind in kinds}
         with self._lock:  # one passage at a time
             blocks = self._readings.passage((), start, stop, {LOG_PROB, *fields}) if fields else ()
@@ -405,6 +410,7 @@ class LiveActivations(NamedActivations):
             compute=self.compute,
             codings={site: self.coding(site) for site in self.sites},
             unbounded=self.unbounded,
+            predicts=self.predicts,
             interventions=self.interventions,
             in_use=self._lock,
         )

@@ -159,8 +159,8 @@ class LossesByLabel:
         """
         if LOG_PROB not in block.predictions:
             raise AnalysisError(
-                "the model's predictions are needed, and this recording has none; record them with `probe extract`, or "
-                "read the model itself"
+                "the model's predictions are needed, and there are none: it was recorded without them, or is one that "
+                "predicts no characters"
             )
         losses = -block.predictions[LOG_PROB].astype(np.float64)
         cells = self._cells.of(block)

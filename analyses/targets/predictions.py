@@ -50,8 +50,8 @@ def _probabilities(predictions: Mapping[str, NDArray[Any]], name: str, token_num
     """(n_chars,) the probability of a token."""
     if DISTRIBUTION not in predictions:
         raise AnalysisError(
-            f"for {name} the model's distribution over all characters is needed, and this recording does not have "
-            "it: it was made without, or of a model with more than 512 characters"
+            f"for {name} the model's distribution over all characters is needed, and there is none: it was "
+            "recorded without, or the model has more than 512 characters or predicts none"
         )
     return np.asarray(np.exp(predictions[DISTRIBUTION][:, token_number].astype(np.float64)))
 

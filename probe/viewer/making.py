@@ -224,7 +224,7 @@ class _Request:
         ]
         notes += _notes_on_probes(session, self.probes, passage)
         if self.loss and of_loss is None:
-            notes.append("no loss is shown, since this recording was made without predictions")
+            notes.append(f"no loss is shown, since {_without_predictions(session)}")
         return values, [f"{name}: {note}" if name else note for note in notes]
 
 
@@ -318,10 +318,16 @@ def _guesses(sessions: Mapping[str, Session], passage: slice, notes: list[str]) 
     name, session = next(iter(sessions.items()))
     guesses = guesses_of(session, passage)
     if guesses is None:
-        notes.append("no guesses are shown, since this recording was made without predictions")
+        notes.append(f"no guesses are shown, since {_without_predictions(session)}")
     elif len(sessions) > 1:
         notes.append(f"the guesses are those of {name}")
     return guesses
+
+
+def _without_predictions(session: Session) -> str:
+    if session.is_live:
+        return "this model predicts no characters"
+    return "this recording was made without predictions"
 
 
 def _notes_on_rows(session: Session, passage: slice, name: str) -> list[str]:

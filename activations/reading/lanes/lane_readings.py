@@ -41,6 +41,7 @@ class LaneReadings:
         compute: Device, precision and dtype.
         codings: How the values of each site are given; these are all sites of the model.
         unbounded: The sites whose values may leave [-1, 1].
+        predicts: True if the model has predictions.
         interventions: Changes of values while the model reads.
         in_use: Held while a model that is not a `CharRNN` reads.
     """
@@ -54,6 +55,7 @@ class LaneReadings:
     compute: ComputeOptions
     codings: Mapping[Site, Coding]
     unbounded: Collection[Site]
+    predicts: bool
     interventions: tuple[Intervention, ...]
     in_use: AbstractContextManager[Any]
 
@@ -166,6 +168,8 @@ class LaneReadings:
         """Return the dtype and the width of everything that is wanted of a character."""
         widths = self.model.sites
         columns: Columns = {site: (self.codings[site].dtype, n) for site, n in widths.items() if site in sites}
+        if predictions is True and not self.predicts:
+            return columns
         if predictions:
             kinds = prediction_fields(len(self.text.vocabulary))
             columns.update((k, kinds[k]) for k in (kinds if predictions is True else predictions))

@@ -11,7 +11,7 @@ from torch import Tensor
 from activations.errors import ActivationError
 from activations.lane_differences import States
 from activations.models.char_model import CharModel
-from activations.models.lane_states import LaneStates, read_lanes
+from activations.models.lane_states import NO_PREDICTIONS, LaneStates, read_lanes
 from activations.predictions import LOG_PROB
 from activations.reading.lanes.lane_reader import Arrays, ReadOptions, predictions
 from activations.recordings.format.layout import check_names
@@ -75,6 +75,8 @@ class ProtocolReader:
                 if isinstance(key, Site):
                     sink[:, start:stop].copy_(values[key][:, lanes].transpose(0, 1))
             if LOG_PROB in into and options.lanes:
+                if logits is None:
+                    raise ActivationError(NO_PREDICTIONS)
                 made = predictions(logits[:, lanes].float().cpu(), following[start:stop, lanes], into)
                 for name, of_kind in made.items():
                     sinks[name][:, start:stop].copy_(of_kind.transpose(0, 1))
