@@ -16,7 +16,7 @@ from foreign import Arrays
 from activations.errors import ActivationError
 from activations.importers.importing import import_model
 from activations.importers.readings import Reading, Samples
-from activations.importers.token_names import vocabulary_of
+from activations.importers.vocabulary.token_names import vocabulary_of
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import PLAIN, ReadingRule

@@ -14,10 +14,10 @@ from foreign import renamed
 
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
-from activations.importers.flattening import flatten
+from activations.importers.formats.flattening import flatten
+from activations.importers.formats.pickles import read_pickle
 from activations.importers.importing import import_model
-from activations.importers.pickles import read_pickle
-from activations.importers.vocabularies import FoundVocabulary, file_of, find_vocabulary
+from activations.importers.vocabulary.vocabularies import FoundVocabulary, file_of, find_vocabulary
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activations.errors import ActivationError
-from activations.importers.token_names import vocabulary_of
+from activations.importers.vocabulary.token_names import vocabulary_of
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import REPLACEMENT, Vocabulary
 

@@ -8,7 +8,7 @@ import torch
 
 from activations.errors import ActivationError
 from activations.importers.interpretation import TRANSPOSED, Interpretation
-from activations.importers.parts import GATES, ImportedLayer, Matrix, Parts, Stack
+from activations.importers.layers.parts import GATES, ImportedLayer, Matrix, Parts, Stack
 from activations.models.cells.kinds import CELLS, Cell
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary

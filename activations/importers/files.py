@@ -13,14 +13,14 @@ import numpy as np
 
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
-from activations.importers.flattening import flatten
-from activations.importers.foreign_formats import refuse_known_format, refuse_known_path, refuse_known_zip
+from activations.importers.formats.flattening import flatten
+from activations.importers.formats.foreign_formats import refuse_known_format, refuse_known_path, refuse_known_zip
+from activations.importers.formats.pickles import MAX_BYTES, read_pickle
+from activations.importers.formats.safetensors_files import SAFETENSORS, is_safetensors, read_safetensors
+from activations.importers.formats.torch_files import LEGACY_MAGIC, member_bytes, read_legacy, read_torch_zip
 from activations.importers.keras.files import is_keras_zip, read_hdf5, read_keras_zip
-from activations.importers.pickles import MAX_BYTES, read_pickle
-from activations.importers.safetensors_files import SAFETENSORS, is_safetensors, read_safetensors
 from activations.importers.torch7.contents import torch7_contents
 from activations.importers.torch7.reading import is_torch7
-from activations.importers.torch_files import LEGACY_MAGIC, member_bytes, read_legacy, read_torch_zip
 from activations.recordings.foreign_hdf5 import SIGNATURE
 
 _MAX_JSON_BYTES = 400_000_000

@@ -7,16 +7,16 @@ from typing import Any, NoReturn
 
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays, Contents, NamePath
-from activations.importers.input_and_readout import has_named_readout
 from activations.importers.keras.layers import find_keras, find_weight_lists
-from activations.importers.linear_layers import find_linears
-from activations.importers.numpy_layers import find_lists, find_named
-from activations.importers.parts import Parts, UnusedArrays
-from activations.importers.repeated import distinct
-from activations.importers.stacked_layers import find_stacked
-from activations.importers.torch7_layers import find_torch7
-from activations.importers.torch_layers import find_torch
-from activations.importers.unread_kinds import named_kind, with_obstacles
+from activations.importers.layers.input_and_readout import has_named_readout
+from activations.importers.layers.linear_layers import find_linears
+from activations.importers.layers.numpy_layers import find_lists, find_named
+from activations.importers.layers.parts import Parts, UnusedArrays
+from activations.importers.layers.repeated import distinct
+from activations.importers.layers.stacked_layers import find_stacked
+from activations.importers.layers.torch7_layers import find_torch7
+from activations.importers.layers.torch_layers import find_torch
+from activations.importers.layers.unread_kinds import named_kind, with_obstacles
 
 _Finder = Callable[[UnusedArrays, Mapping[str, Any]], Parts | None]
 _OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)

@@ -16,10 +16,10 @@ from activations.importers.contents import Contents
 from activations.importers.files import read_contents
 from activations.importers.finding import find_parts
 from activations.importers.interpretation import Interpretation
-from activations.importers.parts import Parts, Stack
+from activations.importers.layers.parts import Parts, Stack
+from activations.importers.layers.unread_kinds import OWN_CODE, layers_in_the_way
 from activations.importers.search import Search, best_reading, frequency_losses, search
-from activations.importers.unread_kinds import OWN_CODE, layers_in_the_way
-from activations.importers.vocabularies import FoundVocabulary, find_vocabulary
+from activations.importers.vocabulary.vocabularies import FoundVocabulary, find_vocabulary
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import Evaluation, evaluate
 from activations.progress import Progress, no_progress

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from activations.importers.parts import Parts
+from activations.importers.layers.parts import Parts
 from activations.importers.readings import Reading
 from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.texts.reading_rule import PLAIN, ReadingRule

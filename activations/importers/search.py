@@ -7,7 +7,7 @@ import numpy as np
 from activations.errors import ActivationError
 from activations.importers.assembly import assemble
 from activations.importers.interpretation import Interpretation, neighbours
-from activations.importers.parts import Parts
+from activations.importers.layers.parts import Parts
 from activations.importers.readings import SampledLoss, Samples
 from activations.progress import Progress, no_progress
 from activations.texts.codes import codes_to_text

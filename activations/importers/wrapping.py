@@ -13,7 +13,7 @@ from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.files import read_contents
 from activations.importers.importing import array_of, import_model
-from activations.importers.vocabularies import FoundVocabulary, vocabulary_from
+from activations.importers.vocabulary.vocabularies import FoundVocabulary, vocabulary_from
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.texts.reading_rule import PLAIN, ReadingRule

@@ -118,7 +118,7 @@ def import_model(
     """
     from activations.files import check_new, check_output
     from activations.importers.importing import import_model as read_model
-    from activations.importers.vocabularies import file_of
+    from activations.importers.vocabulary.vocabularies import file_of
     from activations.importers.wrapping import contents_from_factory
     from activations.models.checkpoints import model_sha256, save_model
     from activations.texts.reading_rule import PLAIN

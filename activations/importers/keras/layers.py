@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from activations.errors import ActivationError
-from activations.importers.input_and_readout import with_input_and_readout
 from activations.importers.keras.chain import Chain, chain_of, n_gates_of
 from activations.importers.keras.configuration import KerasLayer
 from activations.importers.keras.files import CONFIG, VERSION
 from activations.importers.keras.weights import WeightGroup, take_layer, with_ends
-from activations.importers.parts import Parts, Stack, UnusedArrays
+from activations.importers.layers.input_and_readout import with_input_and_readout
+from activations.importers.layers.parts import Parts, Stack, UnusedArrays
 
 _NUMBERED = re.compile(r"(?P<group>.*[./])?(?P<cell>cell/)?vars/(?P<number>[0-9]{1,3})")
 _NAMED = re.compile(r"(?P<group>.*[./])?(?P<role>\w+?)(:0)?")

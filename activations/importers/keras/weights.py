@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.parts import ImportedLayer, Matrix, Parts, Stack, UnusedArrays, layer_of
+from activations.importers.layers.parts import ImportedLayer, Matrix, Parts, Stack, UnusedArrays, layer_of
 
 
 @dataclass(frozen=True, slots=True)

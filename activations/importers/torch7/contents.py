@@ -3,7 +3,7 @@
 from typing import BinaryIO
 
 from activations.importers.contents import ArrayRole, Contents
-from activations.importers.flattening import flatten
+from activations.importers.formats.flattening import flatten
 from activations.importers.torch7.conversion import Conversion
 from activations.importers.torch7.networks import read_network
 from activations.importers.torch7.reading import read_torch7

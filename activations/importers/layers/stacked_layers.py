@@ -13,9 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.halves import is_hidden_first
-from activations.importers.input_and_readout import has_named_readout, with_input_and_readout
-from activations.importers.parts import ImportedLayer, Matrix, Parts, Stack, UnusedArrays, joined_layer_of, layer_of
+from activations.importers.layers.halves import is_hidden_first
+from activations.importers.layers.input_and_readout import has_named_readout, with_input_and_readout
+from activations.importers.layers.parts import (
+    ImportedLayer,
+    Matrix,
+    Parts,
+    Stack,
+    UnusedArrays,
+    joined_layer_of,
+    layer_of,
+)
 
 _RECURRENT = re.compile(r"i2h|x2h|xh|hx|ih|hh|rnn|cell|recur|hidden|lstm|gru", re.IGNORECASE)
 _MAX_WIDE = 14

@@ -12,8 +12,8 @@ import numpy as np
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.files import read_contents
-from activations.importers.token_names import vocabulary_of
-from activations.importers.token_tables import Tokens, TokenTable, fitting, merged, tables_by_name, tables_of
+from activations.importers.vocabulary.token_names import vocabulary_of
+from activations.importers.vocabulary.token_tables import Tokens, TokenTable, fitting, merged, tables_by_name, tables_of
 from activations.texts.codes import codes_to_text
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
-from activations.importers.flattening import flatten
+from activations.importers.formats.flattening import flatten
 
 SAFETENSORS = "safetensors"
 METADATA = "__metadata__"

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from activations.errors import ActivationError
 from activations.importers.contents import ArrayRole, Contents, Kind, NamePath, may_be_learned, may_be_weights
-from activations.importers.pickles import ObjectKey, SetItems, UnbuiltObject, is_scripted
-from activations.importers.tensors import (
+from activations.importers.formats.pickles import ObjectKey, SetItems, UnbuiltObject, is_scripted
+from activations.importers.formats.tensors import (
     Fetch,
     as_bytes,
     attributes_of_tensor,

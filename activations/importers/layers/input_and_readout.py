@@ -6,9 +6,9 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.lstm_options import with_lstm_options
-from activations.importers.parts import Matrix, Parts, Stack, UnusedArrays
-from activations.importers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
+from activations.importers.layers.lstm_options import with_lstm_options
+from activations.importers.layers.parts import Matrix, Parts, Stack, UnusedArrays
+from activations.importers.layers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
 
 _EMBEDDING_NAMES = re.compile(r"emb|encoder|lookup|wte|input|i2e", re.IGNORECASE)
 _INPUT_NAMES = re.compile(rf"{_EMBEDDING_NAMES.pattern}|(?<![a-z])in(?![a-z])", re.IGNORECASE)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from activations.importers.halves import is_hidden_first
-from activations.importers.parts import ImportedLayer, Matrix, Stack, UnusedArrays
+from activations.importers.layers.halves import is_hidden_first
+from activations.importers.layers.parts import ImportedLayer, Matrix, Stack, UnusedArrays
 
 _NORM = re.compile(r"(?P<module>.*?(?:ln|norm)[^.]*?)[._](?P<part>weight|gamma|gain|bias|beta)", re.IGNORECASE)
 _PEEPHOLE = re.compile(

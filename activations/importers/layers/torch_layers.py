@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from activations.errors import ActivationError
-from activations.importers.input_and_readout import with_input_and_readout
-from activations.importers.parts import ImportedLayer, Parts, Stack, UnusedArrays, layer_of
-from activations.importers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
+from activations.importers.layers.input_and_readout import with_input_and_readout
+from activations.importers.layers.parts import ImportedLayer, Parts, Stack, UnusedArrays, layer_of
+from activations.importers.layers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
 
 _TORCH_RNN = re.compile(r"(?P<stack>.*?)weight_ih(?:_l(?P<layer>\d{1,4}))?(?P<back>_reverse)?")
 

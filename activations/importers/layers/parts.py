@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays
-from activations.importers.unread_kinds import OWN_CODE
+from activations.importers.layers.unread_kinds import OWN_CODE
 
 GATES = {4: "ifgo", 3: "rzn", 1: "h"}
 _CELLS = {4: "lstm", 3: "gru", 1: "rnn"}

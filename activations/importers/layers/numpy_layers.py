@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.parts import ImportedLayer, Parts, Stack, UnusedArrays, joined_layer_of, layer_of
-from activations.importers.unread_kinds import OWN_CODE
+from activations.importers.layers.parts import ImportedLayer, Parts, Stack, UnusedArrays, joined_layer_of, layer_of
+from activations.importers.layers.unread_kinds import OWN_CODE
 
 _NAMES = (
     {"input": "wxh", "recurrent": "whh", "bias": "bh", "readout": "why", "readout_bias": "by"},

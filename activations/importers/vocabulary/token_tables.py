@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from activations.importers.contents import Contents
-from activations.importers.flattening import flatten
-from activations.importers.pickles import ObjectKey, SetItems, UnbuiltObject
-from activations.importers.tensors import as_bytes, numpy_scalar
-from activations.importers.token_names import is_unknown_token, spelled_character
+from activations.importers.formats.flattening import flatten
+from activations.importers.formats.pickles import ObjectKey, SetItems, UnbuiltObject
+from activations.importers.formats.tensors import as_bytes, numpy_scalar
+from activations.importers.vocabulary.token_names import is_unknown_token, spelled_character
 
 _MAX_CHARACTERS = 200_000
 _MAX_NAMED_TOKENS = 32  # such as <pad>; a list with more multi-character tokens than this is a word list

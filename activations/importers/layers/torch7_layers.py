@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.input_and_readout import with_input_and_readout
-from activations.importers.parts import ImportedLayer, Matrix, Parts, Stack, UnusedArrays, layer_of
+from activations.importers.layers.input_and_readout import with_input_and_readout
+from activations.importers.layers.parts import ImportedLayer, Matrix, Parts, Stack, UnusedArrays, layer_of
 from activations.importers.torch7.networks import Gate, LayerPlan, Network, Rows, UnreadNetwork
 
 _FORM = "recurrent layers of Lua Torch"

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.input_and_readout import with_input_and_readout
-from activations.importers.parts import (
+from activations.importers.layers.input_and_readout import with_input_and_readout
+from activations.importers.layers.parts import (
     GATES,
     ImportedLayer,
     Matrix,
@@ -26,7 +26,7 @@ from activations.importers.parts import (
     joined_layer_of,
     layer_of,
 )
-from activations.importers.unread_kinds import OWN_CODE
+from activations.importers.layers.unread_kinds import OWN_CODE
 
 _LETTERS = {
     4: {"i": r"i|in|input", "f": r"f|forget", "g": r"c|g|n|cell|cand\w*|c_?hat|new|u|update", "o": r"o|out|output"},

@@ -1,0 +1,1 @@
+"""Finding how a model numbers its characters."""
