@@ -1,20 +1,39 @@
 """Each row of the table of programs in docs/importing.md: a model that is saved like that comes out as it went in."""
 
+import io
 import json
 import pickle
 import re
 import string
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from commands import Command
-from foreign import _Foreign, nowhere, npz, renamed, safetensors, tensors, torchscript
+from foreign import (
+    Arrays,
+    _Foreign,
+    char_rnn,
+    ends,
+    layers,
+    nowhere,
+    npz,
+    renamed,
+    reordered,
+    safetensors,
+    tensors,
+    torch7_weights,
+    torchscript,
+)
 from torch import nn
+from torch7_programs import torch_rnn_checkpoint
+from torch7_writer import save
 
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model
@@ -126,7 +145,102 @@ def onnx() -> str:
     return "it is a graph of ONNX"
 
 
+def lua_char_rnn() -> CharRNN:
+    original = model()
+    char_rnn(original, Path("lm_lstm_epoch50.00_1.36.t7"))
+    return original
+
+
+def lua_torch_rnn() -> CharRNN:
+    original = model(n_embedding=4)
+    checkpoint = torch_rnn_checkpoint(torch7_weights(original), original.vocabulary.characters)
+    save(Path("checkpoint_10000.t7"), checkpoint)
+    return original
+
+
+def kernels(original: CharRNN, order: str) -> Arrays:
+    """The arrays of one layer for row vectors, with its gates in an order."""
+    [layer] = layers(original)
+    bias = layer["bias_ih"] + layer["bias_hh"]
+    return {
+        "kernel": reordered(layer["weight_ih"], order, "ifgo").T.copy(),
+        "recurrent_kernel": reordered(layer["weight_hh"], order, "ifgo").T.copy(),
+        "bias": reordered(bias, order, "ifgo"),
+    }
+
+
+def keras_example() -> CharRNN:
+    """A Sequential of LSTM and Dense as `model.save` of Keras 3 packs it: configuration, and weights in HDF5."""
+    original = model(n_layers=1)
+    inner = {"units": 6, "activation": "tanh", "recurrent_activation": "sigmoid", "return_sequences": False}
+    stack = [
+        {"class_name": "InputLayer", "config": {"name": "input", "batch_shape": [None, 40, len(SORTED)]}},
+        {"class_name": "LSTM", "config": {"name": "lstm", **inner}},
+        {"class_name": "Dense", "config": {"name": "dense", "units": len(SORTED), "activation": "softmax"}},
+    ]
+    config = {"class_name": "Sequential", "config": {"name": "sequential", "layers": stack}}
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        for name, array in zip("012", kernels(original, "ifgo").values(), strict=True):
+            file[f"layers/lstm/cell/vars/{name}"] = array
+        readout, bias = ends(original)
+        file["layers/dense/vars/0"], file["layers/dense/vars/1"] = readout.T.copy(), bias
+    with zipfile.ZipFile("model.keras", "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return original
+
+
+def keras_tokenizer() -> CharRNN:
+    """Weights alone, and the JSON of a Tokenizer, whose ids count from 1; id 0 is for padding."""
+    by_frequency = sorted(SORTED, key=lambda char: (-CORPUS.count(char), CORPUS.index(char)))
+    original = model(characters="\ue000" + "".join(by_frequency), n_embedding=4, n_layers=1)
+    with h5py.File("model.weights.h5", "w") as file:
+        assert original.embedding is not None
+        file["layers/embedding/vars/0"] = original.embedding.weight.detach().numpy()
+        for name, array in zip("012", kernels(original, "ifgo").values(), strict=True):
+            file[f"layers/lstm/cell/vars/{name}"] = array
+        readout, bias = ends(original)
+        file["layers/dense/vars/0"], file["layers/dense/vars/1"] = readout.T.copy(), bias
+    index = {char: n + 1 for n, char in enumerate(by_frequency)}
+    counts = {char: CORPUS.count(char) for char in by_frequency}
+    config = {"char_level": True, "lower": False, "filters": "", "num_words": None, "oov_token": None}
+    config |= {"word_index": json.dumps(index), "word_counts": json.dumps(counts)}
+    config |= {"index_word": json.dumps({n: char for char, n in index.items()})}
+    Path("tokenizer.json").write_text(json.dumps(json.dumps({"class_name": "Tokenizer", "config": config})))
+    return original
+
+
+def haste() -> CharRNN:
+    original = model(n_layers=1)
+    readout, bias = ends(original)
+    arrays = {f"rnn.{name}": array for name, array in kernels(original, "igfo").items()}
+    torch.save(tensors({**arrays, "out.weight": readout, "out.bias": bias}), "haste.pth")
+    return original
+
+
+def saved_model() -> str:
+    Path("saved/variables").mkdir(parents=True)
+    Path("saved/saved_model.pb").write_bytes(b"\x08\x01\x12\xf6")
+    return "what TensorFlow saves for itself"
+
+
+def exported() -> str:
+    with zipfile.ZipFile("exported.pt2", "w") as archive:
+        archive.writestr("exported/archive_format", "pt2")
+        archive.writestr("exported/models/model.json", "{}")
+    return "torch.export"
+
+
 WRITERS: dict[str, Callable[[], CharRNN | str]] = {
+    "char-rnn": lua_char_rnn,
+    "torch-rnn": lua_torch_rnn,
+    "lstm_text_generation.py": keras_example,
+    "Tokenizer(char_level=True)": keras_tokenizer,
+    "Haste": haste,
+    "a SavedModel": saved_model,
+    "torch.export.save": exported,
     "char-rnn.pytorch": char_rnn_pytorch,
     "VisRNN": visrnn,
     "flair": flair,
