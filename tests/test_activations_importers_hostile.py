@@ -260,7 +260,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a list in itself": (b"\x80\x02" + EMPTY_LIST + DUP + b"a" + STOP, "no recurrent layers"),
     "lists that double": (b"\x80\x02" + EMPTY_LIST + (b"q\x00" + EMPTY_LIST + b"h\x00ah\x00a") * 1000 + STOP, "deeper"),
     "deep JSON": (b"[" * 200_000 + b"]" * 200_000, "no JSON"),
-    "many lists in JSON": (b"[" + b"[]," * 5_000_001 + b"[]]", "more lists or strings than any model needs"),
+    "many lists in JSON": (b"[" + b"[]," * 1_000_001 + b"[]]", "more lists or strings than any model needs"),
     "JSON cut short": (b'[[1, 2], [3, "', "no JSON"),
     "a long number in JSON": (b"[" + b"9" * 10_000 + b"]", "no JSON"),
     "a huge array of numpy": (npy("(1000000, 1000000)"), "which is not there"),
@@ -390,6 +390,20 @@ def names_by_the_million(path: Path) -> None:
     path.write_text(json.dumps({"vocab": [str(n) for n in range(900_000)]}))
 
 
+def short_lists_by_the_hundred_thousand(path: Path) -> None:
+    path.write_bytes(b"[" + b'["x","y"],' * 240_000 + b"0]")
+
+
+def dictionaries_of_strings(path: Path) -> None:
+    path.write_text(json.dumps([{f"{n}": "v" for n in range(500)}] * 900))
+
+
+def metadata_of_short_lists(path: Path) -> None:
+    entries = {"__metadata__": {"vocab": "[" + '["a"],' * 800_000 + "0]"}}
+    header = json.dumps(entries | {"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+
+
 def metadata_by_the_million(path: Path) -> None:
     header = json.dumps({"__metadata__": {str(n): "[1]" for n in range(500_000)}}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header)
@@ -402,6 +416,9 @@ def metadata_by_the_million(path: Path) -> None:
         (sparse_safetensors, "most of it was never written"),
         (many_short_numbers, "which are no weights"),
         (names_by_the_million, "no recurrent layers are found"),
+        (short_lists_by_the_hundred_thousand, "more parts than any model"),
+        (dictionaries_of_strings, "more parts than any model"),
+        (metadata_of_short_lists, "more parts than any model"),
         (metadata_by_the_million, "500,000 entries of metadata"),
     ],
 )

@@ -24,7 +24,7 @@ from activations.importers.torch7.reading import is_torch7
 from activations.recordings.foreign_hdf5 import SIGNATURE
 
 _MAX_JSON_BYTES = 400_000_000
-_MAX_JSON_LISTS = 5_000_000
+_MAX_JSON_LISTS = 1_000_000
 _MAX_JSON_STRINGS = 1_000_000
 _MAX_COMPRESSION = 20  # weights are close to noise, which cannot be compressed that much
 _BLOCK_BYTES = 512

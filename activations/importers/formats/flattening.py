@@ -22,7 +22,7 @@ from activations.importers.formats.tensors import (
     torch_array,
 )
 
-_MAX_NODES = 1_000_000
+_MAX_NODES = 200_000
 _MAX_DEPTH = 60
 _MANY_WORDS = 1_000
 _MAX_NAME = 500
@@ -92,8 +92,9 @@ def flatten(kind: str, root: Any, n_bytes: int, fetch: Fetch | None = None) -> C
     values = _Values(fetch, _MAX_EXPANSION * n_bytes + _SPARE_BYTES)
     # attributes come last, since a module's attributes may hold what is a parameter of another module
     waiting, waiting_attributes = [_Node("", root)], list[_Node]()
+    n_nodes = 0
     while waiting or waiting_attributes:
-        node = (waiting or waiting_attributes).pop()
+        node, n_nodes = (waiting or waiting_attributes).pop(), n_nodes + 1
         value = values.of(node)
         if is_array(value):  # one that could not be converted
             name = _new_name(contents, node.name)
@@ -104,8 +105,8 @@ def flatten(kind: str, root: Any, n_bytes: int, fetch: Fetch | None = None) -> C
         if id(node.value) in visited:
             continue
         visited.add(id(node.value))
-        if len(visited) + len(waiting) + len(waiting_attributes) + _n_children(value) > _MAX_NODES:
-            raise ActivationError("it has more parts than any model needs")
+        if n_nodes + len(waiting) + len(waiting_attributes) + _n_children(value) > _MAX_NODES:
+            raise ActivationError("it has more parts than any model needs; save the weights alone")
         for child in reversed(list(_children(node, value))):
             (waiting_attributes if child.is_aside else waiting).append(child)
     return contents
@@ -247,6 +248,8 @@ def _attributes(value: UnbuiltObject) -> Iterator[tuple[Any, Any]]:
 
 
 def _n_children(value: Any) -> int:
+    if _is_word_list(value):
+        return 0
     if isinstance(value, UnbuiltObject):
         return len(value.arguments) + len(value.entries) + _n_children(value.state)
     return len(value) if isinstance(value, list | tuple | Mapping) else 0
