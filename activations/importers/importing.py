@@ -29,6 +29,7 @@ from activations.texts.tokenising import check_text, tokenise
 from activations.texts.vocab import Vocabulary
 
 _SHOWN_CELLS = {"rnn_relu": "RNN (relu)", "gru_reset_before": "GRU (reset gate before the matrix)"}
+_IS_FORWARD = "is_forward_lm"  # in flair's files
 _MIN_CHARS = 200  # of a text that may decide something
 _OTHER_TEXT = "check the import by a --text that has only the model's characters"
 _HINTS = (
@@ -194,9 +195,9 @@ def import_model(
         gate_function=gate_function,
         update_swapped=update_swapped,
     )
-    requested_read_as, read_as = rule.read_as, rule.read_as or found_vocabulary.read_as
-    rule = replace(rule, substitutes=(*found_vocabulary.substitutes, *rule.substitutes), read_as=read_as)
+    requested_rule, rule = rule, _rule_of_file(rule, found_vocabulary, contents)
     rule.check(found_vocabulary.vocabulary)
+    is_rule_changed = (rule.read_as, rule.backwards) != (requested_rule.read_as, requested_rule.backwards)
     names_of_stack = ("cell", "gates", "gate_function", "update_swapped")
     fields = {name: getattr(parts.stack, name) for name in names_of_stack} | requests
     interpretation = Interpretation(characters=found_vocabulary.vocabulary.characters, rule=rule, **fields)
@@ -207,13 +208,24 @@ def import_model(
         interpretation=interpretation,
         vocabulary_source=found_vocabulary.source,
         requested=interpretation,
-        undecided=parts.stack.undecided - set(requests) | ({"rule"} if read_as != requested_read_as else set()),
+        undecided=parts.stack.undecided - set(requests) | ({"rule"} if is_rule_changed else set()),
     )
     if parts.unused and not force:
         _raise_unused(parts, in_the_way)
     if text is None:
         return result
     return _checked(result, text, force=force, max_changes=max_changes, progress=progress)
+
+
+def _rule_of_file(rule: ReadingRule, found_vocabulary: FoundVocabulary, contents: Contents) -> ReadingRule:
+    """Add to a reading rule what the file says: how its vocabulary is used, and that flair's model reads backwards."""
+    directions = [value for name, value in contents.facts.items() if name.rpartition(".")[2] == _IS_FORWARD]
+    return replace(
+        rule,
+        substitutes=(*found_vocabulary.substitutes, *rule.substitutes),
+        read_as=rule.read_as or found_vocabulary.read_as,
+        backwards=rule.backwards or (bool(directions) and not any(directions)),
+    )
 
 
 def _requests(
