@@ -85,6 +85,13 @@ def test_normalisation_of_some_layers_only_is_refused(tmp_path: Path) -> None:
         import_model(tmp_path / "m.pt", Vocabulary(CHARACTERS))
 
 
+def test_biases_of_what_is_normalised_are_not_read_as_biases_behind_it(tmp_path: Path) -> None:
+    weights = randomised(Normalised(1, hidden_first=False)).state_dict()
+    torch.save(weights | {"cells.0.i2h.bias": torch.arange(4.0 * H)}, tmp_path / "m.pt")
+    with pytest.raises(ActivationError, match=r"the file has layer normalisation \(cells.0.ln_i2h.weight\)"):
+        import_model(tmp_path / "m.pt", Vocabulary(CHARACTERS))
+
+
 class Peepholes(nn.Module):
     """An LSTM of one matrix for each gate, whose gates see the cell, as in Gers & Schmidhuber 2000."""
 

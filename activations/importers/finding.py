@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays, Contents, NamePath
 from activations.importers.keras.layers import find_keras, find_weight_lists
-from activations.importers.layers.input_and_readout import has_named_readout
+from activations.importers.layers.input_and_readout import rank_of_readout
 from activations.importers.layers.linear_layers import find_linears
 from activations.importers.layers.numpy_layers import find_lists, find_named
 from activations.importers.layers.parts import Parts, UnusedArrays
@@ -54,11 +54,13 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
         )
     distinct_arrays = distinct(arrays)
     finders = (find_torch, find_keras, find_named, find_lists, find_weight_lists, _find_by_shapes)
-    finders_and_arrays = [(find, distinct_arrays.arrays) for find in finders]
-    for find, given in [(find_torch7, arrays), *finders_and_arrays]:  # Torch7's networks say which arrays are the same
+    all_once = UnusedArrays(distinct_arrays.arrays, distinct_arrays.names)
+    finders_and_arrays = [(find, all_once) for find in finders]
+    as_in_file = UnusedArrays(arrays)  # Torch7's networks say which arrays are the same
+    for find, given in [(find_torch7, as_in_file), *finders_and_arrays]:
         parts = _found_by(find, given, contents.facts)
         if parts is not None:
-            used_once = set(given) - {*parts.unused, *parts.aside}
+            used_once = set(given.arrays) - {*parts.unused, *parts.aside}
             used = {name for one in used_once for name in distinct_arrays.in_file(one)}
             unused, aside = _left_over(contents, used, candidates - {*used, *parts.aside})
             notes = {**parts.notes, "repeated": distinct_arrays.repeated(sorted(used_once))}
@@ -66,12 +68,12 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     _raise_nothing_found(contents, arrays, prefix)
 
 
-def _found_by(find: _Finder, arrays: Arrays, facts: Mapping[str, Any]) -> Parts | None:
+def _found_by(find: _Finder, arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
     """Look for a model in one way; if that fails, say which layers of other kinds the file has."""
     try:
-        return find(UnusedArrays(arrays), facts)
+        return find(arrays.copy(), facts)
     except ActivationError as error:
-        shapes = {name: array.shape for name, array in arrays.items()}
+        shapes = {name: array.shape for name, array in arrays.arrays.items()}
         raise ActivationError(with_obstacles(str(error), shapes)) from error
 
 
@@ -80,13 +82,13 @@ def _find_by_shapes(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | N
     solutions, errors = [], []
     for find in (find_linears, find_stacked):
         try:
-            solutions.append(find(UnusedArrays(arrays.arrays), facts))
+            solutions.append(find(arrays.copy(), facts))
         except ActivationError as error:
             errors.append(error)
     complete = [parts for parts in solutions if parts is not None]
     if errors and not complete:
         raise errors[0]
-    return min(complete, key=lambda parts: (len(parts.unused), not has_named_readout(parts)), default=None)
+    return min(complete, key=lambda parts: (len(parts.unused), rank_of_readout(parts)), default=None)
 
 
 def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoReturn:

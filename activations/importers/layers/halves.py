@@ -18,6 +18,16 @@ def is_hidden_first(names: Sequence[str]) -> bool:
     return bool(_OF_HIDDEN.fullmatch(first) and _OF_INPUT.fullmatch(second))
 
 
+def is_named_hidden(name: str) -> bool:
+    """Does the name of a matrix say that it acts on hidden states?
+
+    >>> is_named_hidden("cell.h2h.weight"), is_named_hidden("Wh"), is_named_hidden("Wo")
+    (True, True, False)
+    """
+    words = [word for word in re.split(r"[./:]", name.lower()) if word not in ("weight", "kernel")]
+    return bool(words) and _OF_HIDDEN.fullmatch(words[-1].rstrip("_0123456789")) is not None
+
+
 def _distinctive_words(first: str, second: str) -> tuple[str, str]:
     """Return the last words in which two names differ, in lower case and without numbers at their ends."""
     words = [name.lower().split(".") for name in (first, second)]

@@ -1,11 +1,13 @@
 """Finding the matrices before and after the recurrent layers: the input and the read-out."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
 from activations.errors import ActivationError
+from activations.importers.layers.halves import is_named_hidden
 from activations.importers.layers.lstm_options import with_lstm_options
 from activations.importers.layers.parts import Matrix, Parts, Stack, UnusedArrays
 from activations.importers.layers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
@@ -15,6 +17,8 @@ _INPUT_NAMES = re.compile(rf"{_EMBEDDING_NAMES.pattern}|(?<![a-z])in(?![a-z])", 
 _READOUT_NAMES = re.compile(
     r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense|vocab", re.IGNORECASE
 )
+
+_NO_BIAS = re.compile(r"weight|loss|crit|count|freq|mask|norm|gain|gamma|scale", re.IGNORECASE)  # of the loss and so on
 
 
 class _Candidate(NamedTuple):
@@ -64,7 +68,8 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
     tables = _embeddings_of_others(others, n_inputs)
     if embedding is None and (n_inputs not in (n_characters, n_hidden) or (n_inputs != n_characters and tables)):
         _raise_no_embedding(readout, others, tables, n_inputs)
-    if embedding is None and n_inputs != n_characters:  # tied weights, saved once
+    has_both_names = n_inputs == n_hidden and _is_named_embedding(arrays.names_in_file(readout.name))
+    if embedding is None and (n_inputs != n_characters or has_both_names):  # tied weights
         embedding, input_note = matrix, f"{readout.name}, which serves as the embedding, too"
     return Parts.of(
         arrays,
@@ -75,6 +80,11 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
         embedding,
         input_note,
     )
+
+
+def _is_named_embedding(names: Sequence[str]) -> bool:
+    """Is one of the names of an array that of an embedding, and of no read-out?"""
+    return any(_EMBEDDING_NAMES.search(name) and not _READOUT_NAMES.search(name) for name in names)
 
 
 def _follows(candidate: _Candidate, readout: _Candidate, in_order: list[_Candidate]) -> bool:
@@ -115,9 +125,10 @@ def _raise_no_embedding(
     )
 
 
-def has_named_readout(parts: Parts) -> bool:
-    """Is the read-out of a model called something that read-outs are called?"""
-    return _READOUT_NAMES.search(parts.notes["read-out"]) is not None
+def rank_of_readout(parts: Parts) -> int:
+    """Return 0 if the read-out has a name of read-outs, 2 if it has one of matrices on hidden states, otherwise 1."""
+    name = parts.notes["read-out"].partition(" (")[0]
+    return 0 if _READOUT_NAMES.search(name) else 2 if is_named_hidden(name) else 1
 
 
 def _candidates(arrays: UnusedArrays) -> list[_Candidate]:
@@ -152,6 +163,7 @@ def _loose_bias(arrays: UnusedArrays, n_characters: int, n_units: int) -> str | 
     """Return the name of the bias of a read-out that is a bare matrix and not a linear layer, if it has one."""
     vectors = arrays.vectors(n_characters)
     named = [name for name in vectors if re.search(r"(^|[._])b", name)]
+    vectors = named or [name for name in vectors if not _NO_BIAS.search(name)]
     if len(vectors) == 1 and (n_characters != n_units or named):
         return vectors[0]
     return None

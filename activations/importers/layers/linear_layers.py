@@ -80,7 +80,7 @@ def find_linears(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None
     solutions: list[Parts] = []
     errors: list[ActivationError] = []
     for attempt in [*_separate(shapes), *_joined(shapes)]:
-        left = UnusedArrays(arrays.arrays)
+        left = arrays.copy()
         try:
             stack = _joined_layers(left, attempt) if attempt.joined else _separate_layers(left, shapes, attempt)
             if stack is not None:
@@ -138,6 +138,7 @@ def _separate_layers(arrays: UnusedArrays, shapes: Mapping[str, tuple[int, int]]
                 f"{', '.join(group[:3])} and so on look like the gates of a layer, but their names do not say which is "
                 f"which; {OWN_CODE}"
             )
+        _refuse_coupled(patterns[0])
         patterns, is_known = _input_first(patterns, shapes, attempt.n_units, hidden_around)
         if n_gates == 1 and not is_known:
             return None  # any two square matrices would do
@@ -154,6 +155,20 @@ def _separate_layers(arrays: UnusedArrays, shapes: Mapping[str, tuple[int, int]]
     if n_gates == 3:
         undecided |= _FORMS_OF_GRUS
     return Stack(form=_FORM, layers=layers, notes=notes, undecided=undecided)
+
+
+def _refuse_coupled(pattern: _Pattern) -> None:
+    """Refuse three gates of an LSTM, which are not those of a GRU whatever their shapes are.
+
+    Raises:
+        ActivationError: If an output gate is among three gates, with an input or a forget gate.
+    """
+    letters = {_letter(tag, 4) for tag in pattern.by_tag}
+    if len(pattern.by_tag) == 3 and "o" in letters and letters & {"i", "f"}:
+        raise ActivationError(
+            f"{', '.join(pattern.by_tag.values())} are three gates of an LSTM, of which the fourth is coupled to "
+            f"another or left out; no cell that is read has these, but {OWN_CODE}"
+        )
 
 
 def _take_layer(
@@ -180,6 +195,7 @@ def _joined_layers(arrays: UnusedArrays, attempt: _Attempt) -> Stack | None:
         pattern = _pattern(group)
         if pattern is None or len({arrays.arrays[name].shape for name in group}) > 1:
             return None
+        _refuse_coupled(pattern)
         knows_gates &= _names_all_gates(pattern, n_gates)
         order = _in_order(pattern, n_gates)
         bias = _take_biases(arrays, order, attempt.n_units)

@@ -46,7 +46,10 @@ def _with_peepholes(arrays: UnusedArrays, layers: Sequence[ImportedLayer]) -> Se
 
 
 def _with_norms(arrays: UnusedArrays, layers: Sequence[ImportedLayer]) -> list[ImportedLayer] | None:
-    """Return the layers with the gains and biases of their normalisation; None if there are not those of each layer."""
+    """Return the layers with the gains and biases of their normalisation; None if there are not those of each layer.
+
+    None, too, if what is normalised has a bias of its own, as `nn.Linear` has it: ours add biases afterwards.
+    """
     parts: dict[str, dict[str, str]] = {}
     for name in arrays.arrays:
         if match := _NORM.fullmatch(name):
@@ -57,6 +60,9 @@ def _with_norms(arrays: UnusedArrays, layers: Sequence[ImportedLayer]) -> list[I
     of_gates = [module for module, size in sizes.items() if size == _N_GATES * n_units]
     of_cells = [module for module, size in sizes.items() if size == n_units]
     if len(of_gates) != 2 * len(layers) or len(of_cells) != len(layers):
+        return None
+    has_biases = any(layer.input_bias.any() or layer.recurrent_bias.any() for layer in layers)
+    if has_biases and any("bias" in parts[module] for module in of_gates):
         return None
     result = []
     for n, layer in enumerate(layers):

@@ -223,9 +223,18 @@ class UnusedArrays:
         aside: Names of arrays that were found not to belong to the model.
     """
 
-    def __init__(self, arrays: Arrays) -> None:
+    def __init__(self, arrays: Arrays, names_in_file: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self.arrays = dict(arrays)
         self.aside: list[str] = []
+        self._names_in_file = names_in_file or {}
+
+    def copy(self) -> "UnusedArrays":
+        """Return the same arrays for another attempt, in which none is set aside."""
+        return UnusedArrays(self.arrays, self._names_in_file)
+
+    def names_in_file(self, name: str) -> tuple[str, ...]:
+        """Return all names that an array has in the file."""
+        return self._names_in_file.get(name, (name,))
 
     def __contains__(self, name: str) -> bool:
         return name in self.arrays

@@ -14,7 +14,7 @@ import numpy as np
 
 from activations.errors import ActivationError
 from activations.importers.layers.halves import is_hidden_first
-from activations.importers.layers.input_and_readout import has_named_readout, with_input_and_readout
+from activations.importers.layers.input_and_readout import rank_of_readout, with_input_and_readout
 from activations.importers.layers.parts import (
     ImportedLayer,
     Matrix,
@@ -52,14 +52,14 @@ def find_stacked(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None
     """Find layers of which one matrix has all gates; of all that shapes allow, what leaves the fewest arrays unused."""
     solutions = []
     for attempt in _attempts(arrays.matrices()):
-        left = UnusedArrays(arrays.arrays)
+        left = arrays.copy()
         try:
             stack = _layers(left, attempt)
             if stack is not None:
                 solutions.append(with_input_and_readout(left, stack, transposed=attempt.columns))
         except ActivationError:
             continue
-    return min(solutions, key=lambda parts: (len(parts.unused), not has_named_readout(parts)), default=None)
+    return min(solutions, key=lambda parts: (len(parts.unused), rank_of_readout(parts)), default=None)
 
 
 def _attempts(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
@@ -154,6 +154,19 @@ def _take_biases(arrays: UnusedArrays, names: Sequence[str], n_rows: int) -> lis
     vectors = [
         name
         for name in arrays.vectors(n_rows)
-        if re.findall(r"\d+", re.sub("[a-z]2[a-z]", "", name)) == numbers and re.search(r"(^|[._])b", name.lower())
+        if re.findall(r"\d+", re.sub("[a-z]2[a-z]", "", name)) == numbers
+        and re.search(r"(^|[._])b", name.lower())
+        and not _is_bias_of_another(name, arrays)
     ]
     return [arrays.take(name, 1) for name in vectors[: len(names)]]
+
+
+def _is_bias_of_another(name: str, arrays: UnusedArrays) -> bool:
+    """Do names say that a bias belongs to a matrix that is not used yet: to `decoder.weight`, or `Wo` if it is `bo`?
+
+    A read-out for as many characters as a layer has rows has a bias of the same length.
+    """
+    lower = name.lower()
+    names_of_matrices = {re.sub(r"(^|[._])bias", r"\1weight", lower), re.sub(r"(^|[._])b", r"\1w", lower)}
+    is_named = not re.fullmatch(r"(.*[._])?b", lower)
+    return is_named and not names_of_matrices.isdisjoint(map(str.lower, arrays.matrices()))

@@ -1,0 +1,112 @@
+"""Files whose shapes allow several models: names decide, and what is neither of them is refused."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from activations.errors import ActivationError
+from activations.importers.contents import Contents
+from activations.importers.finding import find_parts
+from activations.importers.importing import import_model
+from activations.importers.layers.parts import Parts
+from activations.texts.vocab import Vocabulary
+
+H = 4
+MANY = 4 * H  # as many characters as an LSTM has rows of gates
+Shapes = Mapping[str, tuple[int, ...]]
+Arrays = dict[str, NDArray[np.float32]]
+
+
+def arrays_of(shapes: Shapes) -> Arrays:
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def parts_of(arrays: Arrays) -> Parts:
+    parts = find_parts(Contents.of_arrays("arrays", arrays))
+    assert not parts.unused
+    return parts
+
+
+LINEAR = {"cell.x2h.weight": (MANY, 3), "cell.h2h.weight": (MANY, H)}
+READOUT = {"top.weight": (MANY, H), "top.bias": (MANY,)}
+
+
+@pytest.mark.parametrize("shapes", [{**LINEAR, **READOUT}, {**READOUT, **LINEAR}])
+def test_a_layer_without_biases_leaves_the_read_out_its_bias(shapes: Shapes) -> None:
+    arrays = arrays_of({"table.weight": (MANY, 3), **shapes})
+    parts = parts_of(arrays)
+    assert np.array_equal(parts.stack.layers[0].recurrent, arrays["cell.h2h.weight"])
+    assert not parts.stack.has_biases
+    assert np.array_equal(parts.readout, arrays["top.weight"])
+    assert np.array_equal(parts.readout_bias, arrays["top.bias"])
+
+
+@pytest.mark.parametrize("names", [("b", "bo"), ("bo", "b")])
+def test_bare_matrices_for_as_many_characters_as_rows_of_gates(names: tuple[str, str]) -> None:
+    shapes: Shapes = {"Wx": (MANY, MANY), "Wh": (H, MANY), "Wo": (H, MANY), **dict.fromkeys(names, (MANY,))}
+    arrays = arrays_of(shapes)
+    parts = parts_of(arrays)
+    assert np.array_equal(parts.stack.layers[0].recurrent, arrays["Wh"].T)
+    assert np.array_equal(parts.stack.layers[0].input_bias, arrays["b"])
+    assert not parts.stack.layers[0].recurrent_bias.any()
+    assert np.array_equal(parts.readout, arrays["Wo"].T)
+    assert np.array_equal(parts.readout_bias, arrays["bo"])
+
+
+class Square(nn.Module):
+    """As many characters as units; the matrix of the read-out may be the embedding, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder = nn.Linear(H, H)
+        self.encoder = nn.Embedding(H, H)
+        self.encoder.weight = self.decoder.weight
+        self.rnn = nn.LSTM(H, H)
+
+
+@pytest.mark.parametrize("left_out", ["", "decoder.weight"])
+def test_a_square_matrix_with_the_name_of_an_embedding_is_one(left_out: str) -> None:
+    torch.manual_seed(0)
+    model = Square()
+    weights = {name: weight for name, weight in model.state_dict().items() if name != left_out}
+    imported = import_model(weights, Vocabulary("abcd")).model
+    assert imported.embedding is not None
+    ids = torch.tensor([[0], [1], [3], [2]])
+    with torch.inference_mode():
+        assert (imported(ids)[0] - model.decoder(model.rnn(model.encoder(ids))[0])).abs().max() < 1e-6
+
+
+def test_a_square_read_out_without_such_a_name_reads_one_hot_vectors() -> None:
+    weights = {name: weight for name, weight in Square().state_dict().items() if name != "encoder.weight"}
+    assert import_model(weights, Vocabulary("abcd")).model.embedding is None
+
+
+def test_the_weights_of_a_loss_are_no_bias() -> None:
+    weights = {**nn.LSTM(3, H).state_dict(), "encoder.weight": torch.ones(7, 3), "decoder.weight": torch.ones(7, H)}
+    with pytest.raises(ActivationError, match=r"criterion.weight has no place"):
+        import_model({**weights, "criterion.weight": torch.ones(7)}, Vocabulary("abcdefg"))
+
+
+@pytest.mark.parametrize("gates", ["foc", "iog", "ofc"])
+@pytest.mark.parametrize("joined", [False, True])
+def test_three_gates_of_an_lstm_are_no_gru(gates: str, joined: bool) -> None:
+    shapes: dict[str, tuple[int, ...]] = {"encoder.weight": (7, 3), "decoder.weight": (7, H)}
+    for gate in gates:
+        shapes |= {f"W_{gate}.weight": (H, 3 + H)} if joined else {f"x{gate}.weight": (H, 3), f"h{gate}.weight": (H, H)}
+    with pytest.raises(ActivationError, match="are three gates of an LSTM.*--model-factory"):
+        import_model(arrays_of(shapes), Vocabulary("abcdefg"))
+
+
+@pytest.mark.parametrize(("is_forward", "is_backwards"), [(True, False), (False, True)])
+def test_flair_says_in_which_direction_a_model_reads(is_forward: bool, is_backwards: bool) -> None:
+    arrays = arrays_of({f"rnn.{name}": tuple(weight.shape) for name, weight in nn.LSTM(3, H).state_dict().items()})
+    arrays |= arrays_of({"encoder.weight": (7, 3), "decoder.weight": (7, H), "decoder.bias": (7,)})
+    contents = Contents.of_arrays("a state_dict", arrays, facts={"is_forward_lm": is_forward})
+    result = import_model(contents, Vocabulary("abcdefg"))
+    assert result.model.reading_rule.backwards == is_backwards
+    assert ("the text is read backwards" in str(result)) == is_backwards
