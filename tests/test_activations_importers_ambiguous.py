@@ -110,3 +110,43 @@ def test_flair_says_in_which_direction_a_model_reads(is_forward: bool, is_backwa
     result = import_model(contents, Vocabulary("abcdefg"))
     assert result.model.reading_rule.backwards == is_backwards
     assert ("the text is read backwards" in str(result)) == is_backwards
+
+
+def stacked(**options: int | bool) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    rnn = nn.LSTM(H, H, 3, **options)
+    ends = {"encoder.weight": torch.randn(7, H), "decoder.weight": torch.randn(7, H), "decoder.bias": torch.randn(7)}
+    return {f"rnn.{name}": weight for name, weight in rnn.state_dict().items()} | ends
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_stack_that_lacks_a_layer_is_refused(missing: int) -> None:
+    weights = {name: weight for name, weight in stacked(bias=False).items() if f"_l{missing}" not in name}
+    with pytest.raises(ActivationError, match=f"there is no rnn.weight_ih_l{missing}, but layers after it"):
+        import_model(weights, Vocabulary("abcdefg"))
+
+
+@pytest.mark.parametrize("missing", ["rnn.bias_ih_l1", "rnn.bias_hh_l0"])
+def test_a_layer_that_lacks_a_bias_of_the_others_is_refused(missing: str) -> None:
+    weights = {name: weight for name, weight in stacked().items() if name != missing}
+    with pytest.raises(ActivationError, match="have not the same biases"):
+        import_model(weights, Vocabulary("abcdefg"))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_square_linear_layer_before_the_layers_has_characters_as_columns(bias: bool) -> None:
+    torch.manual_seed(0)
+    first, rnn, last = nn.Linear(7, 7, bias=bias), nn.LSTM(7, H), nn.Linear(H, 7)
+    parts = {"fc_in": first, "rnn": rnn, "fc": last}
+    imported = import_model(nn.ModuleDict(parts).state_dict(), Vocabulary("abcdefg")).model
+    ids = torch.arange(7)[:, None]
+    with torch.inference_mode():
+        expected = last(rnn(first(nn.functional.one_hot(ids, 7).float()))[0])
+        assert (imported(ids)[0] - expected).abs().max() < 1e-6
+
+
+def test_whole_numbers_are_read_with_a_warning() -> None:
+    weights = {name: (100 * weight).to(torch.int8) for name, weight in stacked().items()}
+    warning = str(import_model(weights, Vocabulary("abcdefg")).warning)
+    assert "decoder.weight has whole numbers; if they are quantised weights, their scales are missing" in warning
+    assert "whole numbers" not in str(import_model(stacked(), Vocabulary("abcdefg")).warning)

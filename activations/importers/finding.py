@@ -1,7 +1,7 @@
 """Finding a model among the arrays of a file, and saying what is left over."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -64,7 +64,8 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             used = {name for one in used_once for name in distinct_arrays.in_file(one)}
             unused, aside = _left_over(contents, used, candidates - {*used, *parts.aside})
             notes = {**parts.notes, "repeated": distinct_arrays.repeated(sorted(used_once))}
-            return replace(parts, notes=notes, unused=unused, aside=aside, left_out=_left_out(contents, prefix))
+            left_out = (*_left_out(contents, prefix), *_whole_numbers(contents, used))
+            return replace(parts, notes=notes, unused=unused, aside=aside, left_out=left_out)
     _raise_nothing_found(contents, arrays, prefix)
 
 
@@ -151,6 +152,15 @@ def _is_reparametrised(name: str, arrays: Mapping[str, Any]) -> bool:
     if match is None or "parametrizations." in name:
         return match is not None
     return any(f"{match[1]}_{a}" in arrays and f"{match[1]}_{b}" in arrays for a, b in _REPARAMETRISED_PAIRS)
+
+
+def _whole_numbers(contents: Contents, names: Collection[str]) -> tuple[str, ...]:
+    """Warn of matrices of whole numbers, which are quantised weights if the file has lost what to multiply them by."""
+    matrices = [name for name in sorted(names) if (array := contents.arrays[name]).ndim > 1 and array.any()]
+    whole = [name for name in matrices if contents.arrays[name].dtype.kind in "iu"]
+    if not whole:
+        return ()
+    return (f"{whole[0]} has whole numbers; if they are quantised weights, their scales are missing",)
 
 
 def _left_out(contents: Contents, prefix: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ _READOUT_NAMES = re.compile(
     r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense|vocab", re.IGNORECASE
 )
 
+_LINEAR_NAMES = re.compile(r"fc|linear|proj|dense", re.IGNORECASE)
 _NO_BIAS = re.compile(r"weight|loss|crit|count|freq|mask|norm|gain|gamma|scale", re.IGNORECASE)  # of the loss and so on
 
 
@@ -144,9 +145,17 @@ def _input(
     arrays: UnusedArrays, candidates: list[_Candidate], n_characters: int, n_inputs: int
 ) -> tuple[Matrix | None, str]:
     """Return the embedding between the characters and layer 0, None if there is none, and where it was found."""
-    embeddings = [matrix for matrix in candidates if matrix.shape == (n_characters, n_inputs) and not matrix.bias]
     is_square = n_inputs == n_characters
-    linears = [matrix for matrix in candidates if matrix.shape == (n_inputs, n_characters) and not is_square]
+    linears = [
+        matrix
+        for matrix in candidates
+        if matrix.shape == (n_inputs, n_characters) and (not is_square or matrix.bias or _is_named_linear(matrix.name))
+    ]
+    embeddings = [
+        matrix
+        for matrix in candidates
+        if matrix.shape == (n_characters, n_inputs) and not matrix.bias and matrix not in linears
+    ]
     if embeddings:
         chosen = _choose(embeddings, _EMBEDDING_NAMES, "the embedding")
         return arrays.take(chosen.name, 2), f"{chosen.name} {chosen.shape}, an embedding"
@@ -157,6 +166,11 @@ def _input(
             embedding = embedding + arrays.take(chosen.bias, 1)
         return embedding, f"{chosen.name} {chosen.shape}, a linear layer, which serves as an embedding"
     return None, f"characters as one-hot vectors of {n_characters}"
+
+
+def _is_named_linear(name: str) -> bool:
+    """Does a name say that a matrix is that of a linear layer, with characters as columns, and not an embedding?"""
+    return bool(_LINEAR_NAMES.search(name)) and not _EMBEDDING_NAMES.search(name)
 
 
 def _loose_bias(arrays: UnusedArrays, n_characters: int, n_units: int) -> str | None:

@@ -1,7 +1,7 @@
 """Finding PyTorch's own recurrent layers and cells among named arrays."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from activations.errors import ActivationError
@@ -9,6 +9,7 @@ from activations.importers.layers.input_and_readout import with_input_and_readou
 from activations.importers.layers.parts import ImportedLayer, Parts, Stack, UnusedArrays, layer_of
 from activations.importers.layers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
 
+_NOT_WHOLE = f"the file is not whole, or has layers of different kinds: {OWN_CODE}"
 _TORCH_RNN = re.compile(r"(?P<stack>.*?)weight_ih(?:_l(?P<layer>\d{1,4}))?(?P<back>_reverse)?")
 
 
@@ -24,6 +25,7 @@ def find_torch(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
         )
     stacks = _in_order(list(dict.fromkeys(match["stack"] for match in matches.values())))
     names = sorted(matches, key=lambda name: (stacks.index(matches[name]["stack"]), int(matches[name]["layer"] or 0)))
+    _check_whole(arrays, names, matches)
     layers_and_notes = [_take_layer(arrays, name, matches[name]["stack"]) for name in names]
     layers = [layer for layer, _ in layers_and_notes]
     modes = {_mode(facts, stack) for stack in stacks}
@@ -44,6 +46,24 @@ def find_torch(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
             doubts=(doubt,) if has_several_names else (),
         ),
     )
+
+
+def _check_whole(arrays: UnusedArrays, names: Sequence[str], matches: Mapping[str, re.Match[str]]) -> None:
+    """Refuse stacks of which a layer or a bias is missing, as in a file that was cut or put together from several.
+
+    Raises:
+        ActivationError: If the numbers of a stack's layers are not 0, 1, …, or not all layers have the same biases.
+    """
+    numbers_by_stack: dict[str, list[int]] = {}
+    for name in names:
+        if matches[name]["layer"] is not None:
+            numbers_by_stack.setdefault(matches[name]["stack"], []).append(int(matches[name]["layer"]))
+    for stack, numbers in numbers_by_stack.items():
+        if missing := sorted(set(range(max(numbers))) - set(numbers)):
+            raise ActivationError(f"there is no {stack}weight_ih_l{missing[0]}, but layers after it; {_NOT_WHOLE}")
+    biases = {name: [name.replace("weight_ih", bias) in arrays for bias in ("bias_ih", "bias_hh")] for name in names}
+    if different := next((name for name in names if biases[name] != biases[names[0]]), None):
+        raise ActivationError(f"{different} and {names[0]} have not the same biases beside them; {_NOT_WHOLE}")
 
 
 def _take_layer(arrays: UnusedArrays, name: str, stack: str) -> tuple[ImportedLayer, str]:
