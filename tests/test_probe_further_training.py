@@ -95,6 +95,16 @@ def assert_same_weights(a: CharRNN, b: CharRNN) -> None:
         torch.testing.assert_close(weight, b.state_dict()[name], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("name", ["checkpoints/00000001.pt", "samples.txt"])
+def test_what_the_training_would_delete_is_not_read(run: Command, start: CharRNN, name: str) -> None:
+    inside = Path("new.training") / name
+    inside.parent.mkdir(parents=True)
+    Path("start.pt" if name.endswith(".pt") else "more.txt").rename(inside)
+    text, model = (inside, "start.pt") if name.endswith(".txt") else ("more.txt", inside)
+    sentence = sentence_of(run, "train", str(text), "--from", str(model), "-o", "new.pt", "--overwrite", *QUICK)
+    assert f"{inside} is in the folder of this training" in sentence
+
+
 # What a training begins with
 
 

@@ -165,6 +165,7 @@ def train(
         sample_every=run_options.sample_every,
         checkpoint_every=run_options.checkpoint_every,
     )
+    run.check_inputs(inputs)
     trained = None if start.from_model is None else load_model(start.from_model)
     rule = text_options.rule(PLAIN if trained is None else trained.reading_rule)
     text = text_options.read(corpus)

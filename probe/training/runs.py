@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from activations.errors import ActivationError
@@ -102,6 +102,19 @@ class Run:
             self._check_nothing_is_lost()
         self._resumes = resume
         make_folder(self.folder)
+
+    def check_inputs(self, inputs: Iterable[Path]) -> None:
+        """Refuse to read files in the training's folder, of which samples and checkpoints are deleted when it begins.
+
+        Raises:
+            ActivationError: If one of the files is in the folder.
+        """
+        for path in inputs:
+            if self.folder.resolve() in path.resolve().parents:
+                raise ActivationError(
+                    f"{path} is in the folder of this training, which replaces what is in it; name another model with "
+                    "-o"
+                )
 
     def _check_resumable(self, *, overwrite: bool) -> None:
         """Refuse to resume where there is no interrupted training, or where the model was imported."""
