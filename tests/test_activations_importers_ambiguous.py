@@ -129,7 +129,7 @@ def test_a_stack_that_lacks_a_layer_is_refused(missing: int) -> None:
 @pytest.mark.parametrize("missing", ["rnn.bias_ih_l1", "rnn.bias_hh_l0"])
 def test_a_layer_that_lacks_a_bias_of_the_others_is_refused(missing: str) -> None:
     weights = {name: weight for name, weight in stacked().items() if name != missing}
-    with pytest.raises(ActivationError, match="have not the same biases"):
+    with pytest.raises(ActivationError, match="do not have the same biases"):
         import_model(weights, Vocabulary("abcdefg"))
 
 

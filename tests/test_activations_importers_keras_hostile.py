@@ -24,20 +24,20 @@ MOST_BYTES = 500_000_000
 N_MUTANTS = 25
 
 READER = """
-import json, resource, sys, time
+import json, os, resource, sys
 from pathlib import Path
 from activations.errors import ActivationError
 from activations.importers.files import read_contents
 from activations.importers.finding import find_parts
 
 for path in map(Path, sys.argv[1:]):
-    start = time.perf_counter()
+    start = sum(os.times()[:4])  # of processors, its own and those of processes that have ended
     try:
         find_parts(read_contents(path))
         answer = "read"
     except ActivationError as error:
         answer = str(error)
-    seconds = time.perf_counter() - start
+    seconds = sum(os.times()[:4]) - start
     # a process's own ru_maxrss begins with that of the process that started it
     here = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
     in_children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -296,7 +296,7 @@ def test_hostile_files_end_in_a_sentence_in_little_time_and_memory(tmp_path: Pat
         folder.mkdir()
         made_here = make(folder)
         paths.append(made_here.rename(tmp_path / f"{n}{made_here.suffix}"))
-    done = subprocess.run([sys.executable, "-c", READER, *paths], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", READER, *paths], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(HOSTILE) > 40

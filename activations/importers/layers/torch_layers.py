@@ -54,16 +54,21 @@ def _check_whole(arrays: UnusedArrays, names: Sequence[str], matches: Mapping[st
     Raises:
         ActivationError: If the numbers of a stack's layers are not 0, 1, …, or not all layers have the same biases.
     """
-    numbers_by_stack: dict[str, list[int]] = {}
+    names_by_stack: dict[str, dict[int, str]] = {}
     for name in names:
         if matches[name]["layer"] is not None:
-            numbers_by_stack.setdefault(matches[name]["stack"], []).append(int(matches[name]["layer"]))
-    for stack, numbers in numbers_by_stack.items():
-        if missing := sorted(set(range(max(numbers))) - set(numbers)):
+            names_by_stack.setdefault(matches[name]["stack"], {})[int(matches[name]["layer"])] = name
+    for stack, by_number in names_by_stack.items():
+        if missing := sorted(set(range(max(by_number))) - by_number.keys()):
             raise ActivationError(f"there is no {stack}weight_ih_l{missing[0]}, but layers after it; {_NOT_WHOLE}")
-    biases = {name: [name.replace("weight_ih", bias) in arrays for bias in ("bias_ih", "bias_hh")] for name in names}
-    if different := next((name for name in names if biases[name] != biases[names[0]]), None):
-        raise ActivationError(f"{different} and {names[0]} have not the same biases beside them; {_NOT_WHOLE}")
+        first, *others = by_number.values()
+        if different := next((name for name in others if _biases(arrays, name) != _biases(arrays, first)), None):
+            raise ActivationError(f"{different} and {first} do not have the same biases beside them; {_NOT_WHOLE}")
+
+
+def _biases(arrays: UnusedArrays, name: str) -> list[bool]:
+    """Return whether each bias is there of the layer whose input weights have a name."""
+    return [name.replace("weight_ih", half) in arrays for half in ("bias_ih", "bias_hh")]
 
 
 def _take_layer(arrays: UnusedArrays, name: str, stack: str) -> tuple[ImportedLayer, str]:
