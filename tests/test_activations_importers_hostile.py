@@ -4,6 +4,9 @@ import io
 import json
 import os
 import pickle
+import re
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -349,3 +352,67 @@ def test_mutants_are_refused_or_read(form: str, tmp_path: Path) -> None:
             assert len(str(error)) < 600
             n_refused += 1
     assert n_refused > N_MUTANTS // 40
+
+
+LIMITED = """
+import resource, sys, time
+from pathlib import Path
+from activations.errors import ActivationError
+from activations.importers.importing import import_model
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.process_time()
+try:
+    import_model(Path(sys.argv[1]))
+except ActivationError as error:
+    print(str(error).count("\\n"), time.process_time() - start, error, sep="|")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def sparse_json(path: Path) -> None:
+    with path.open("wb") as file:
+        file.write(b"[")
+        file.truncate(900_000_000)
+
+
+def sparse_safetensors(path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "shape": [400_000_000], "data_offsets": [0, 1_600_000_000]}}).encode()
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 1_600_000_000)
+
+
+def many_short_numbers(path: Path) -> None:
+    path.write_bytes(b"[" + b"0," * 20_000_000 + b"0]")
+
+
+def names_by_the_million(path: Path) -> None:
+    path.write_text(json.dumps({"vocab": [str(n) for n in range(900_000)]}))
+
+
+def metadata_by_the_million(path: Path) -> None:
+    header = json.dumps({"__metadata__": {str(n): "[1]" for n in range(500_000)}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (sparse_json, "most of it was never written"),
+        (sparse_safetensors, "most of it was never written"),
+        (many_short_numbers, "which are no weights"),
+        (names_by_the_million, "no recurrent layers are found"),
+        (metadata_by_the_million, "500,000 entries of metadata"),
+    ],
+)
+def test_large_hostile_files_end_in_a_sentence_in_little_memory(
+    write: Callable[[Path], None], message: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "model")
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path / "model")], capture_output=True, text=True)
+    refusal, growth = done.stdout.strip().splitlines()
+    n_lines, seconds, sentence = refusal.split("|", 2)
+    assert re.search(message, sentence)
+    assert n_lines == "0"
+    assert float(seconds) < 5
+    assert int(growth) < 500

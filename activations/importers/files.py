@@ -22,6 +22,9 @@ _MAX_JSON_BYTES = 400_000_000
 _MAX_JSON_LISTS = 5_000_000
 _MAX_JSON_STRINGS = 1_000_000
 _MAX_COMPRESSION = 20  # weights are close to noise, which cannot be compressed that much
+_BLOCK_BYTES = 512
+_MAX_JSON_NUMBERS = 10_000_000  # of numbers that are as short as no weights are
+_MIN_NUMBER_BYTES = 6
 _MAX_VALUES = 8
 _FILES_BESIDE = ("config.json", "vocab.json", "metadata.json")
 _MAX_BYTES_BESIDE = 20_000_000
@@ -35,7 +38,10 @@ def read_contents(path: Path) -> Contents:
         ActivationError: If it is missing, damaged, too large, or in an unknown format.
     """
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        size = status.st_size
+        if status.st_blocks * _BLOCK_BYTES * _MAX_COMPRESSION < size:
+            raise ActivationError("most of it was never written; if it was to be downloaded, do that again")
         if size > MAX_BYTES:
             raise ActivationError(f"it has {size / 1e9:.1f} GB; models up to {MAX_BYTES / 1e9:.0f} GB are read")
         with path.open("rb") as file:
@@ -159,6 +165,9 @@ def _read_json(file: BinaryIO, size: int) -> Any:
     n_strings = content.count(b'"') // 2
     if content.count(b"[") + content.count(b"{") > _MAX_JSON_LISTS or n_strings > _MAX_JSON_STRINGS:
         raise ActivationError("it has more lists or strings than any model needs")
+    n_numbers = content.count(b",")
+    if n_numbers > max(_MAX_JSON_NUMBERS, len(content) // _MIN_NUMBER_BYTES):
+        raise ActivationError(f"it has {n_numbers:,} numbers of a digit or two, which are no weights")
     try:
         return json.loads(content, object_pairs_hook=_as_dict)
     except (ValueError, RecursionError) as error:

@@ -23,6 +23,7 @@ from activations.importers.tensors import (
 
 _MAX_NODES = 1_000_000
 _MAX_DEPTH = 60
+_MANY_WORDS = 1_000
 _MAX_NAME = 500
 _MAX_KEY = 200
 _MAX_EXPANSION = 8  # a number of two characters in JSON becomes eight bytes
@@ -191,6 +192,8 @@ def _children(node: _Node, value: Any) -> Iterator[_Node]:
             name, part, node, node.depth + 1, in_module, is_aside or node.is_aside, is_setting or node.is_setting
         )
 
+    if _is_word_list(value):
+        return
     if isinstance(value, Mapping):
         is_optimizer = {"state", "param_groups"} <= value.keys()
         for key, part in value.items():
@@ -212,6 +215,14 @@ def _children(node: _Node, value: Any) -> Iterator[_Node]:
         yield from (child(key, part, is_aside=True, is_setting=in_module) for key, part in _attributes(value))
     else:  # an array, or a plain value, which holds nothing
         yield from (child(key, part, is_aside=True) for key, part in attributes_of_tensor(node.value))
+
+
+def _is_word_list(value: Any) -> bool:
+    """Is a value a long list or dictionary of strings and whole numbers, such as a vocabulary, which holds no more?"""
+    if not isinstance(value, Mapping | list | tuple) or len(value) < _MANY_WORDS:
+        return False
+    parts = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
+    return set(map(type, parts)) <= {str, int}
 
 
 def _numbers_in_key(key: Any) -> list[Any]:

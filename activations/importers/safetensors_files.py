@@ -96,6 +96,8 @@ def _metadata(metadata: Any) -> dict[str, Any]:
     """Return the metadata by name, with what is written in JSON read: some programs keep a vocabulary like that."""
     if not isinstance(metadata, Mapping) or not metadata:
         return {}
+    if len(metadata) > _MAX_TENSORS:
+        raise ActivationError(f"it has {len(metadata):,} entries of metadata; no model needs that many")
     return {METADATA: {name: _from_json(value) for name, value in metadata.items()}}
 
 
