@@ -691,6 +691,10 @@ def test_why_no_arrays_are_found_is_told(tmp_path: Path) -> None:
         import_model(tmp_path / "m.pkl", Vocabulary("abcd"))
     with pytest.raises(ActivationError, match="of its 6 arrays none has a name that begins with modle"):
         import_model(renamed(model), Vocabulary("abcd"), prefix="modle.")
+    with pytest.raises(ActivationError, match="a file that has the weights of a model"):
+        import_model({"steps": np.int64(3)}, Vocabulary("abcd"))
+    with pytest.raises(ActivationError, match=r"decoder\.weight \(4, 3\).*--model-factory"):
+        import_model(renamed(model), Vocabulary("abcd"), prefix="decoder.")
 
 
 def test_the_next_best_interpretation_differs_from_the_best_however_many_changes_it_took(

@@ -99,8 +99,10 @@ def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoR
     way_out = "if the model's class is your own, --model-factory runs your code to build it"
     if contents.unread and not arrays:
         way_out = f"{contents.unread[0]} and others are tensors that pickle itself wrote; save the model by torch.save"
-    elif prefix and contents.arrays:
+    elif prefix and contents.arrays and not arrays:
         way_out = f"of its {len(contents.arrays)} arrays none has a name that begins with {prefix}"
+    elif not arrays:
+        way_out = "give a file that has the weights of a model, or write this one again if it should have them"
     message = f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}"
     in_the_way = with_obstacles("", {name: array.shape for name, array in arrays.items()})
     raise ActivationError(f"{message}{in_the_way}" if in_the_way else f"{message}; {way_out}")

@@ -110,8 +110,7 @@ def import_model(
 ) -> None:
     """Import a model of another program, without running anything in its file.
 
-    PyTorch's state_dicts and whole pickled modules, Lua Torch's .t7, one linear layer for each gate, JSON, .npz:
-    docs/importing.md.
+    PyTorch (state_dicts, whole modules, TorchScript), safetensors, Keras, Lua Torch, JSON, .npz: docs/importing.md.
 
     Example:
         probe import theirs.pth --vocab sorted:corpus.txt --text corpus.txt
