@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -36,6 +37,16 @@ RECORD: dict[str, Any] = {
     "from_model_sha256": "77aa",
     "before": [{"imported_from": "theirs.pth", "kind": "a state_dict"}, {}],
 }
+
+
+def test_a_model_of_keras_is_named_and_not_taken_for_a_recording(run: Command) -> None:
+    with h5py.File("keras.h5", "w") as file:
+        for name, shape in (("kernel", (5, 16)), ("recurrent_kernel", (4, 16)), ("bias", (16,))):
+            file[f"lstm/lstm/{name}:0"] = np.zeros(shape, "f4")
+    code, output, _ = run("check", "keras.h5")
+    assert code == 1
+    assert "Keras" in output or "HDF5" in output
+    assert "`probe import keras.h5` makes a checkpoint from it" in output and "recording" not in output
 
 
 def model_of(

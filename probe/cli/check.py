@@ -54,8 +54,11 @@ def _checked(path: Path) -> "Check | ModelCheck":
     with progress(f"checking {path.name}") as report:
         if _is_recording(path):
             from activations.recordings.checking import check as read_through
+            from activations.recordings.format.structure import NO_RECORDING
 
-            return read_through(path, report)
+            result = read_through(path, report)
+            if not any(NO_RECORDING in complaint for complaint in result.complaints):
+                return result
         from activations.importers.foreign_files import check_any_model
 
         return check_any_model(path)

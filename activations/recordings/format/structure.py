@@ -30,6 +30,7 @@ _ATTRIBUTES: dict[str, type | tuple[type, ...]] = {
     "contents": str,
     "attributes_checksum": str,
 }
+NO_RECORDING = "it is an HDF5 file but not a recording"
 _MOST_COMPLAINTS = 20
 _PREFIXES = (*layout.ROWS, "/lanes/", "/checksums/")
 
@@ -42,7 +43,7 @@ def complaints(path: Path, file: h5py.File) -> list[str]:
 def _complaints(path: Path, file: h5py.File) -> Iterator[str]:
     attrs = dict(file.attrs)
     if attrs.get("format") != layout.FORMAT:
-        yield "it is an HDF5 file but not a recording"
+        yield NO_RECORDING
         return
     version = attrs.get("format_version")
     if version not in layout.VERSIONS:
