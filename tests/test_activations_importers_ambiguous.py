@@ -170,3 +170,19 @@ def test_layers_with_names_of_keras_are_in_the_order_of_their_numbers() -> None:
     layers = parts_of(arrays).stack.layers
     for layer, name in zip(layers, ("lstm", "lstm_9", "lstm_10"), strict=True):
         assert np.array_equal(layer.recurrent, arrays[f"{name}/recurrent_kernel"].T)
+
+
+def test_as_many_characters_as_rows_of_a_gru_do_not_make_a_layer_of_the_embedding() -> None:
+    shapes: Shapes = {"x2h.weight": (3 * H, 5), "h2h.weight": (3 * H, H), "emb.weight": (3 * H, 5)}
+    arrays = arrays_of({**shapes, "fc.weight": (3 * H, H), "fc.bias": (3 * H,)})
+    parts = parts_of(arrays)
+    assert np.array_equal(parts.stack.layers[0].input, arrays["x2h.weight"])
+    assert parts.embedding is not None
+    assert np.array_equal(parts.embedding, arrays["emb.weight"])
+
+
+def test_an_embedding_behind_a_square_read_out_is_found_by_its_name() -> None:
+    shapes: dict[str, tuple[int, ...]] = {f"W{gate}": (H, 2 * H) for gate in "fico"}
+    arrays = arrays_of({**shapes, "Wy": (H, H), "emb": (H, H)})
+    parts = parts_of(arrays)
+    assert np.array_equal(parts.readout, arrays["Wy"])
