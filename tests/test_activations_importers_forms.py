@@ -136,6 +136,31 @@ def test_the_text_tells_the_order_of_gates_that_share_a_matrix(
     assert np.abs(logits(result.model, text) - logits(trained, text)).max() < 1e-4
 
 
+@pytest.fixture(scope="module")
+def trained_lstm(text: Corpus) -> CharRNN:
+    config = TrainingConfig(epochs=10, n_lanes=8, n_steps=32, learning_rate=2e-2, weight_decay=0.0)
+    return train(text, Corpus.from_texts([text.text(0, 1_000)]), ModelConfig(n_layers=1, n_units=24), config).model
+
+
+@pytest.mark.parametrize("added", [0.0, 1.0])
+def test_the_text_tells_whether_the_program_adds_to_the_forget_gate(
+    trained_lstm: CharRNN, text: Corpus, added: float
+) -> None:
+    [layer] = layers(trained_lstm)
+    bias = layer["bias_ih"] + layer["bias_hh"] - added * np.repeat([0, 1, 0, 0], 24).astype(np.float32)
+    arrays = dict(zip(("out.weight", "out.bias"), ends(trained_lstm), strict=True))
+    arrays |= {"gates.weight": np.hstack([layer["weight_ih"], layer["weight_hh"]]), "gates.bias": bias}
+    result = import_model(arrays, trained_lstm.vocabulary, text=text)
+    assert result.interpretation.forget_bias == added
+    assert ("1 is added to the forget gate" in str(result)) == bool(added)
+    assert np.abs(logits(result.model, text) - logits(trained_lstm, text)).max() < 1e-4
+    asked_for = import_model(arrays, trained_lstm.vocabulary, gates="i,f,g,o", forget_bias=added)
+    assert np.abs(logits(asked_for.model, text) - logits(trained_lstm, text)).max() < 1e-4
+    gru = CharRNN(ModelConfig(cell="gru", n_layers=1, n_units=3), Vocabulary("abc"))
+    with pytest.raises(ActivationError, match="of an LSTM only; remove --forget-bias"):
+        import_model(renamed(gru), Vocabulary("abc"), forget_bias=1.0)
+
+
 def test_a_transformer_is_not_taken_for_recurrent_layers() -> None:
     rng = np.random.default_rng(0)
     shapes = {"attn.c_attn": (24, 8), "attn.c_proj": (8, 8), "mlp.c_fc": (32, 8), "mlp.c_proj": (8, 32)}

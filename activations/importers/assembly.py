@@ -13,7 +13,7 @@ from activations.models.cells.kinds import CELLS, Cell
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary
 
-_GRU = 3
+_LSTM, _GRU = 4, 3
 _GATE_OF_LETTER = {
     "i": "input_gate",
     "f": "forget_gate",
@@ -88,6 +88,8 @@ def _check(parts: Parts, interpretation: Interpretation) -> None:
         raise ActivationError(f"transposed is {interpretation.transposed!r}; choose one of {', '.join(TRANSPOSED)}")
     if interpretation.transposed != "no" and parts.stack.n_hidden != parts.stack.n_units:
         raise ActivationError("no matrix of layers with projected hidden states is square, and so none is transposed")
+    if interpretation.forget_bias and n_gates != len(GATES[_LSTM]):
+        raise ActivationError("a number can be added to the forget gate of an LSTM only; remove --forget-bias")
     if interpretation.update_swapped and n_gates != len(GATES[_GRU]):
         raise ActivationError("an update gate can be swapped in a GRU only; remove --update-swapped")
 
@@ -120,6 +122,9 @@ def _weights(parts: Parts, interpretation: Interpretation, cell: Cell) -> dict[s
                 weights[f"rnn.{name}_l{n}"] = np.concatenate(
                     [sign * blocks[block] for sign, block in zip(signs, blocks_in_order, strict=True)]
                 )
+        if interpretation.forget_bias:
+            row = cell.gate_names.index("forget_gate") * layer.n_units
+            weights[f"rnn.bias_ih_l{n}"][row : row + layer.n_units] += interpretation.forget_bias
         whole = {"weight_hr": layer.projection, "peepholes": layer.peepholes, "norm_cell": layer.norm_cell}
         weights |= {f"rnn.{name}_l{n}": array for name, array in whole.items() if array is not None}
     return weights

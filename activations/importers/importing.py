@@ -77,6 +77,9 @@ class ImportedModel:
             "transposed": f"{transposed} square matrices" if transposed != "no" else "",
             "rule": "" if rule.is_plain else f"the text is read {rule}",
             "joined": "the hidden states come before the inputs" if interpretation.hidden_first else "",
+            "forget": f"{interpretation.forget_bias:g} is added to the forget gate"
+            if interpretation.forget_bias
+            else "",
             "update": "the update gate is the share of the candidate" if interpretation.update_swapped else "",
             "activation": "" if interpretation.gate_function == "sigmoid" else f"{interpretation.gate_function} gates",
             "vocabulary": f"{len(self.model.vocabulary)} characters: {self.vocabulary_source}",
@@ -140,6 +143,7 @@ def import_model(
     hidden_first: bool | None = None,
     gate_function: str | None = None,
     update_swapped: bool | None = None,
+    forget_bias: float | None = None,
     rule: ReadingRule = PLAIN,
     prefix: str = "",
     encoding: str = "utf-8",
@@ -162,6 +166,7 @@ def import_model(
         hidden_first: True if matrices on inputs and hidden states have the hidden states first.
         gate_function: Activation function of the gates, one of `equations.GATE_FUNCTIONS`.
         update_swapped: True if the update gate of a GRU is the share of the candidate in the new state.
+        forget_bias: Number that the program adds to the pre-activation of an LSTM's forget gate, besides its bias.
         rule: What the model reads in place of the text as it stands. Characters that share an id in the source are read
             as one in any case.
         prefix: Only arrays whose names begin with this are considered.
@@ -196,6 +201,7 @@ def import_model(
         transposed=transposed,
         gate_function=gate_function,
         update_swapped=update_swapped,
+        forget_bias=forget_bias,
     )
     requested_rule, rule = rule, _rule_of_file(rule, found_vocabulary, contents)
     rule.check(found_vocabulary.vocabulary)
@@ -231,7 +237,7 @@ def _rule_of_file(rule: ReadingRule, found_vocabulary: FoundVocabulary, contents
 
 
 def _requests(
-    stack: Stack, gates: str | None, hidden_first: bool | None, **options: str | bool | None
+    stack: Stack, gates: str | None, hidden_first: bool | None, **options: str | float | None
 ) -> dict[str, Any]:
     """Return the fields of the interpretation that the user requests."""
     if hidden_first and not stack.joined and "hidden_first" not in stack.undecided:

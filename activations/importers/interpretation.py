@@ -10,6 +10,7 @@ from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.texts.reading_rule import PLAIN, ReadingRule
 
 TRANSPOSED = ("no", "recurrent", "all")
+_USUAL_FORGET_BIASES = (0.0, 1.0)
 _SIMPLE = ("rnn", "rnn_relu")
 _CELLS_OF_SAME_ARRAYS = (_SIMPLE, ("gru", "gru_reset_before"))
 
@@ -26,6 +27,8 @@ class Interpretation:
         gate_function: Activation function of the gates, one of `equations.GATE_FUNCTIONS`.
         update_swapped: True if the update gate of a GRU is the share of the candidate in the new state, as in
             char-rnn, and not that of the old state.
+        forget_bias: Number that the program adds to the pre-activation of an LSTM's forget gate, besides its bias; 1 in
+            TensorFlow's BasicLSTMCell and in many programs written by hand.
         characters: The vocabulary in the order of the ids.
         rule: What the model reads in place of the text as it stands.
         documents: `lines` if each line of the text is a document of its own; empty for documents as the text has them.
@@ -38,6 +41,7 @@ class Interpretation:
     hidden_first: bool = False
     gate_function: str = "sigmoid"
     update_swapped: bool = False
+    forget_bias: float = 0.0
     rule: ReadingRule = PLAIN
     documents: str = ""
 
@@ -65,6 +69,8 @@ class Interpretation:
             options["gate_function"] = f"--gate-function {changed.gate_function}"
         if changed.update_swapped != self.update_swapped:
             options["update_swapped"] = "--update-swapped" if changed.update_swapped else "without --update-swapped"
+        if changed.forget_bias != self.forget_bias:
+            options["forget_bias"] = f"--forget-bias {changed.forget_bias:g}"
         if changed.characters != self.characters:
             options["vocabulary"] = _describe_order(self.characters, changed.characters)
         if spelled := self.reading.options(changed.reading):
@@ -96,6 +102,8 @@ def neighbours(
     for family in _CELLS_OF_SAME_ARRAYS:
         if interpretation.cell in family and ("cell" in parts.stack.undecided or interpretation.cell in _SIMPLE):
             yield from (replace(interpretation, cell=cell) for cell in family)
+    if "forget_bias" in parts.stack.undecided:
+        yield from (replace(interpretation, forget_bias=added) for added in _USUAL_FORGET_BIASES)
     if "update_swapped" in parts.stack.undecided:
         yield replace(interpretation, update_swapped=not interpretation.update_swapped)
     if "gate_function" in parts.stack.undecided:

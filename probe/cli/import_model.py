@@ -62,6 +62,10 @@ class LayoutOptions:
             show_default=False,
         ),
     ] = None
+    forget_bias: Annotated[
+        float | None,
+        Option(help="Number that the program adds to an LSTM's forget gate, besides its bias.", show_default=False),
+    ] = None
     prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = ""
     force: Annotated[
         bool, Option("--force", help="Write the model even if its loss on the text suggests another interpretation.")
@@ -76,6 +80,7 @@ class LayoutOptions:
             "hidden_first": self.hidden_first,
             "gate_function": self.gate_function,
             "update_swapped": self.update_swapped,
+            "forget_bias": self.forget_bias,
             "prefix": self.prefix,
             "force": self.force,
         }
@@ -182,6 +187,7 @@ def _row(result: "ImportedModel", output: Path) -> dict[str, TableCell]:
         "hidden_first": result.interpretation.hidden_first,
         "gate_function": result.interpretation.gate_function,
         "update_swapped": result.interpretation.update_swapped,
+        "forget_bias": result.interpretation.forget_bias,
         "vocabulary_source": result.vocabulary_source,
         "reading_rule": str(result.interpretation.rule),
         "read_out": result.parts.notes["read-out"],

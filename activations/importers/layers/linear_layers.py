@@ -154,6 +154,8 @@ def _separate_layers(arrays: UnusedArrays, shapes: Mapping[str, tuple[int, int]]
     undecided = frozenset(name for name, is_known in known_by_names.items() if not is_known)
     if n_gates == 3:
         undecided |= _FORMS_OF_GRUS
+    if n_gates == 4:
+        undecided |= {"forget_bias"}
     return Stack(form=_FORM, layers=layers, notes=notes, undecided=undecided)
 
 
@@ -207,6 +209,8 @@ def _joined_layers(arrays: UnusedArrays, attempt: _Attempt) -> Stack | None:
     undecided = frozenset({"hidden_first"} if knows_gates else {"hidden_first", "gates"})
     if n_gates == 3:
         undecided |= {"update_swapped"}
+    if n_gates == 4:
+        undecided |= {"forget_bias"}
     return Stack(form=_FORM, layers=layers, notes=notes, reset_before=n_gates == 3, joined=True, undecided=undecided)
 
 

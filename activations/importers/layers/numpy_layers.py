@@ -108,7 +108,7 @@ def find_lists(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
             notes=notes,
             order="" if is_simple else "ifog",
             joined=True,
-            undecided=frozenset({"hidden_first", "cell" if is_simple else "gates"}),
+            undecided=frozenset({"hidden_first"} | ({"cell"} if is_simple else {"gates", "forget_bias"})),
         ),
         readout,
         readout_bias,

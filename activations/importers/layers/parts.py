@@ -85,7 +85,7 @@ class Stack:
         update_swapped: True if the update gate of a GRU is the share of the candidate in the new state.
         joined: True if one matrix acts on inputs and hidden states, [x; h].
         undecided: Fields of `Interpretation` that names and shapes leave open: `gates`, `cell`, `transposed`,
-            `hidden_first`, `gate_function`, `update_swapped`.
+            `hidden_first`, `gate_function`, `update_swapped`, `forget_bias`.
         doubts: Sentences about what may differ in the program that wrote the file, and cannot be seen in it.
 
     Raises:

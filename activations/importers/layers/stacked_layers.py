@@ -110,7 +110,7 @@ def _layers(arrays: UnusedArrays, attempt: _Attempt) -> Stack | None:
 
 
 def _stack(layers: Sequence[ImportedLayer], notes: Sequence[str], attempt: _Attempt) -> Stack:
-    undecided = {"cell"} if attempt.n_gates == 1 else {"gates"}
+    undecided = {1: {"cell"}, 3: {"gates"}, 4: {"gates", "forget_bias"}}[attempt.n_gates]
     if attempt.n_gates == 3:
         undecided |= {"update_swapped"} if attempt.joined else _SEVERAL
     if attempt.joined:
