@@ -1,5 +1,6 @@
 """Files whose shapes allow several models: names decide, and what is neither of them is refused."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -41,7 +42,7 @@ def test_a_layer_without_biases_leaves_the_read_out_its_bias(shapes: Shapes) -> 
     arrays = arrays_of({"table.weight": (MANY, 3), **shapes})
     parts = parts_of(arrays)
     assert np.array_equal(parts.stack.layers[0].recurrent, arrays["cell.h2h.weight"])
-    assert not parts.stack.has_biases
+    assert parts.stack.without_biases
     assert np.array_equal(parts.readout, arrays["top.weight"])
     assert np.array_equal(parts.readout_bias, arrays["top.bias"])
 
@@ -150,3 +151,38 @@ def test_whole_numbers_are_read_with_a_warning() -> None:
     warning = str(import_model(weights, Vocabulary("abcdefg")).warning)
     assert "decoder.weight has whole numbers; if they are quantised weights, their scales are missing" in warning
     assert "whole numbers" not in str(import_model(stacked(), Vocabulary("abcdefg")).warning)
+
+
+def test_a_layer_without_biases_among_others_is_warned_of() -> None:
+    shapes: dict[str, tuple[int, ...]] = {"encoder.weight": (7, H), "decoder.weight": (7, H), "decoder.bias": (7,)}
+    for n in range(2):
+        shapes |= {f"cells.{n}.x2h.weight": (4 * H, H), f"cells.{n}.h2h.weight": (4 * H, H)}
+    arrays = arrays_of(shapes | {"cells.0.h2h.bias": (4 * H,)})
+    warning = str(import_model(arrays, Vocabulary("abcdefg")).warning)
+    assert re.search(r"cells\.1\..* has no biases, unlike other layers", warning)
+
+
+def test_layers_with_names_of_keras_are_in_the_order_of_their_numbers() -> None:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name in ("lstm", "lstm_10", "lstm_9"):
+        shapes |= {f"{name}/kernel": (H, 4 * H), f"{name}/recurrent_kernel": (H, 4 * H), f"{name}/bias": (4 * H,)}
+    arrays = arrays_of(shapes | {"dense/kernel": (H, H), "dense/bias": (H,)})
+    layers = parts_of(arrays).stack.layers
+    for layer, name in zip(layers, ("lstm", "lstm_9", "lstm_10"), strict=True):
+        assert np.array_equal(layer.recurrent, arrays[f"{name}/recurrent_kernel"].T)
+
+
+def test_as_many_characters_as_rows_of_a_gru_do_not_make_a_layer_of_the_embedding() -> None:
+    shapes: Shapes = {"x2h.weight": (3 * H, 5), "h2h.weight": (3 * H, H), "emb.weight": (3 * H, 5)}
+    arrays = arrays_of({**shapes, "fc.weight": (3 * H, H), "fc.bias": (3 * H,)})
+    parts = parts_of(arrays)
+    assert np.array_equal(parts.stack.layers[0].input, arrays["x2h.weight"])
+    assert parts.embedding is not None
+    assert np.array_equal(parts.embedding, arrays["emb.weight"])
+
+
+def test_an_embedding_behind_a_square_read_out_is_found_by_its_name() -> None:
+    shapes: dict[str, tuple[int, ...]] = {f"W{gate}": (H, 2 * H) for gate in "fico"}
+    arrays = arrays_of({**shapes, "Wy": (H, H), "emb": (H, H)})
+    parts = parts_of(arrays)
+    assert np.array_equal(parts.readout, arrays["Wy"])

@@ -416,6 +416,12 @@ def metadata_by_the_million(path: Path) -> None:
     path.write_bytes(len(header).to_bytes(8, "little") + header)
 
 
+def one_vocabulary_in_many_places(path: Path) -> None:
+    ids = {chr(0x4E00 + n): n for n in range(16_000)}
+    arrays = {name: tensor.numpy() for name, tensor in small_model().state_dict().items()}
+    path.write_bytes(pickle.dumps({"model": arrays, "vocabularies": [ids] * 5_000}))
+
+
 LARGE = {
     sparse_json: "most of it was never written",
     sparse_safetensors: "most of it was never written",
@@ -424,6 +430,7 @@ LARGE = {
     short_lists_by_the_hundred_thousand: "more parts than any model",
     dictionaries_of_strings: "more parts than any model",
     metadata_of_short_lists: "more parts than any model",
+    one_vocabulary_in_many_places: "none of that size",
     metadata_by_the_million: "500,000 entries of metadata",
 }
 

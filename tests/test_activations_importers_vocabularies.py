@@ -136,6 +136,12 @@ def test_ids_that_a_dictionary_leaves_out_have_names(lost: str) -> None:
     assert characters({"stoi": some}) == CHARS.replace(lost, f"<unused {id_}>" if id_ else "<padding>")
 
 
+def test_words_of_a_few_letters_are_not_named_as_vocabularies() -> None:
+    contents = flatten("JSON", {"device": "cuda", "chars": CHARS[1:]}, 100)
+    with pytest.raises(ActivationError, match=rf"none of that size \(chars has {N - 1}\)"):
+        find_vocabulary(None, 5 * N // 2, contents)
+
+
 def test_rows_behind_the_last_character_have_names_and_are_told() -> None:
     result = found({"stoi": TO_IDS}, N + 3)
     assert (

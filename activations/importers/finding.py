@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays, Contents, NamePath
 from activations.importers.keras.layers import find_keras, find_weight_lists
-from activations.importers.layers.input_and_readout import rank_of_readout
+from activations.importers.layers.input_and_readout import contradictions_of_names
 from activations.importers.layers.linear_layers import find_linears
 from activations.importers.layers.numpy_layers import find_lists, find_named
 from activations.importers.layers.parts import Parts, UnusedArrays
@@ -89,7 +89,7 @@ def _find_by_shapes(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | N
     complete = [parts for parts in solutions if parts is not None]
     if errors and not complete:
         raise errors[0]
-    return min(complete, key=lambda parts: (len(parts.unused), rank_of_readout(parts)), default=None)
+    return min(complete, key=lambda parts: (len(parts.unused), contradictions_of_names(parts)), default=None)
 
 
 def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoReturn:

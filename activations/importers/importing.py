@@ -114,8 +114,10 @@ class ImportedModel:
         warnings = [*self.parts.stack.doubts, *self.parts.left_out]
         if self.parts.unused:
             warnings.append(f"{', '.join(self.parts.unused)} did not find a place in the model")
-        if not self.parts.stack.has_biases:
-            warnings.append("the layers have no biases; if the model had some, it is not as good here as it was")
+        if without_biases := self.parts.stack.without_biases:
+            are_all = len(without_biases) == len(self.parts.stack.layers)
+            what = "the layers have no biases" if are_all else f"{without_biases[0]} has no biases, unlike other layers"
+            warnings.append(f"{what}; if the model had some, it is not as good here as it was")
         if self.evaluation is None:
             guessed = ", ".join(sorted(self.undecided)).replace("_", " ")
             warnings.append(

@@ -120,6 +120,9 @@ def _by_names(arrays: UnusedArrays, groups: Sequence[WeightGroup], facts: Mappin
     """Take the arrays of a model without a configuration: layers in the order of the file or of their numbers."""
     recurrent = [group for group in groups if group.is_recurrent]
     others = [group for group in groups if not group.is_recurrent]
+    names_without_numbers = {re.sub(r"_?\d+", "", group.name) for group in recurrent}
+    if VERSION not in facts and len(names_without_numbers) == 1:  # Keras's own files are in order
+        recurrent.sort(key=lambda group: [int(number) for number in re.findall(r"\d{1,9}", group.name)])
     if backward := next((group.name for group in recurrent if "backward" in group.name), None):
         raise ActivationError(f"{backward}: the model reads in both directions, and so knows what is to come; not read")
     is_of_keras = VERSION in facts or any("kernel" in group.arrays or "embeddings" in group.arrays for group in others)
@@ -131,7 +134,6 @@ def _by_names(arrays: UnusedArrays, groups: Sequence[WeightGroup], facts: Mappin
     if VERSION not in facts and n_gates > 1:
         undecided.add("gates")
     doubts = [_zoneout(facts, group) for group in recurrent]
-    names_without_numbers = {re.sub(r"_?\d+", "", group.name) for group in recurrent}
     if not facts.get(VERSION) and len(names_without_numbers) > 1:
         doubts.append(
             f"{' and '.join(group.name for group in recurrent)} are taken as layers on one another, in this order"

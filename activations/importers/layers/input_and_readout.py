@@ -13,6 +13,7 @@ from activations.importers.layers.parts import Matrix, Parts, Stack, UnusedArray
 from activations.importers.layers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
 
 _EMBEDDING_NAMES = re.compile(r"emb|encoder|lookup|wte|input|i2e", re.IGNORECASE)
+_TABLE_NAMES = re.compile(r"emb|lookup|wte", re.IGNORECASE)
 _INPUT_NAMES = re.compile(rf"{_EMBEDDING_NAMES.pattern}|(?<![a-z])in(?![a-z])", re.IGNORECASE)
 _READOUT_NAMES = re.compile(
     r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense|vocab", re.IGNORECASE
@@ -126,10 +127,15 @@ def _raise_no_embedding(
     )
 
 
-def rank_of_readout(parts: Parts) -> int:
-    """Return 0 if the read-out has a name of read-outs, 2 if it has one of matrices on hidden states, otherwise 1."""
+def contradictions_of_names(parts: Parts) -> tuple[int, int]:
+    """Return how far names contradict what shapes allow: those of the read-out, and those of the layers.
+
+    The first number is 0 if the read-out has a name of read-outs, 2 if it has one of matrices on hidden states,
+    otherwise 1; the second is that of embeddings' names among the layers.
+    """
     name = parts.notes["read-out"].partition(" (")[0]
-    return 0 if _READOUT_NAMES.search(name) else 2 if is_named_hidden(name) else 1
+    of_readout = 0 if _READOUT_NAMES.search(name) else 2 if is_named_hidden(name) else 1
+    return of_readout, len(_TABLE_NAMES.findall(parts.notes["layers"]))
 
 
 def _candidates(arrays: UnusedArrays) -> list[_Candidate]:
@@ -195,7 +201,9 @@ def _choose_readout(readouts: list[_Candidate], n_inputs: int, n_units: int) -> 
         return with_bias[0]
     if len(readouts) == 2 and n_inputs == n_units and readouts[0].shape == readouts[1].shape and not with_bias:
         named = [bool(_READOUT_NAMES.search(readout.name)) for readout in readouts]
-        return readouts[0] if named == [True, False] else readouts[1]  # the other one is the embedding
+        are_tables = [_is_named_embedding([readout.name]) for readout in readouts]
+        is_first = named == [True, False] or (named[0] == named[1] and are_tables == [False, True])
+        return readouts[0] if is_first else readouts[1]  # the other one is the embedding
     return _choose(readouts, _READOUT_NAMES, "the read-out")
 
 

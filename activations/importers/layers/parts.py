@@ -153,9 +153,13 @@ class Stack:
         return self.order or GATES[self.n_gates]
 
     @property
-    def has_biases(self) -> bool:
-        """True if any bias of a layer is not zero."""
-        return any(layer.input_bias.any() or layer.recurrent_bias.any() for layer in self.layers)
+    def without_biases(self) -> list[str]:
+        """The notes of the layers whose biases are all zero."""
+        return [
+            note
+            for layer, note in zip(self.layers, self.notes, strict=True)
+            if not layer.input_bias.any() and not layer.recurrent_bias.any()
+        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from activations.errors import ActivationError
 from activations.importers.layers.halves import is_hidden_first
-from activations.importers.layers.input_and_readout import rank_of_readout, with_input_and_readout
+from activations.importers.layers.input_and_readout import contradictions_of_names, with_input_and_readout
 from activations.importers.layers.parts import (
     ImportedLayer,
     Matrix,
@@ -59,7 +59,7 @@ def find_stacked(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None
                 solutions.append(with_input_and_readout(left, stack, transposed=attempt.columns))
         except ActivationError:
             continue
-    return min(solutions, key=lambda parts: (len(parts.unused), rank_of_readout(parts)), default=None)
+    return min(solutions, key=lambda parts: (len(parts.unused), contradictions_of_names(parts)), default=None)
 
 
 def _attempts(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:

@@ -22,6 +22,7 @@ _MAX_GAPS = 8
 _MAX_JSON_CHARS = 5_000_000
 _MAX_JSON_DEPTH = 3
 _MAX_JSON_STRINGS = 1_000
+_MAX_NAMES = 8  # of one value
 _MAX_CANDIDATES = 10_000  # values of more than one part that are looked at
 _MIN_TEXT_SHARE = 0.9  # of code points: characters that occur in texts
 _WHITE_SPACE = "\t\n\r\f\v"
@@ -169,10 +170,17 @@ def tables_by_name(contents: Contents) -> dict[str, list[TokenTable]]:
 
 
 def _candidates(parts: Sequence[tuple[Contents, str]]) -> Iterator[tuple[str, Any]]:
-    """Yield all values, with their names, that have several parts, each different if they are a string."""
+    """Yield all values, with their names, that have several parts, each different if they are a string.
+
+    One value may stand in thousands of places of a hostile file, and each would be looked at anew.
+    """
+    n_names = Counter[int]()
     for part, prefix in parts:
         for name, value in part.plain_values.items():
-            if 1 < len(value) <= _MAX_CHARACTERS and not (isinstance(value, str) and len(set(value)) < len(value)):
+            n_names[id(value)] += 1
+            if n_names[id(value)] > _MAX_NAMES or not 1 < len(value) <= _MAX_CHARACTERS:
+                continue
+            if not (isinstance(value, str) and len(set(value)) < len(value)):
                 yield _joined(prefix, name), value
 
 

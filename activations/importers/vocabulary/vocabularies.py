@@ -21,6 +21,7 @@ from activations.texts.vocab import Vocabulary
 SPELLINGS = "printable, sorted:FILE, json:FILE, pickle:FILE, file:NAME, chars:STRING, code-points"
 _BOM = "\ufeff"
 _N_SHOWN = 4
+_MIN_SHARE = 4  # a table has at least a fourth of the characters of a model to be worth naming
 _SURROGATE = 0xD800  # the first code point that is no character
 _NAME = re.compile(r"<[a-z]+>|.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:[nrtfv\\0'\"]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
@@ -210,7 +211,7 @@ def _in_model_file(contents: Contents, n_characters: int, chosen: str = "") -> F
     if tokens is None:
         raise ActivationError(
             f"the vocabulary of the model's {n_characters} characters must be given, since the file holds "
-            f"{_what_there_is(tables, by_name)}: --vocab {SPELLINGS}"
+            f"{_what_there_is(tables, by_name, n_characters)}: --vocab {SPELLINGS}"
         )
     name = max(by_name, key=lambda name: by_name[name].n_tokens)
     is_beside = any(name == outside or name.startswith(f"{outside}.") for outside in contents.beside)
@@ -236,11 +237,18 @@ def _named(tables: Mapping[str, list[TokenTable]], name: str, where: str) -> dic
     return {name: tables[name]} if name in tables else {ending[0]: tables[ending[0]]}
 
 
-def _what_there_is(tables: Mapping[str, list[TokenTable]], fitting_tables: Mapping[str, Tokens]) -> str:
+def _what_there_is(
+    tables: Mapping[str, list[TokenTable]], fitting_tables: Mapping[str, Tokens], n_characters: int
+) -> str:
+    """Say which tables there are, without those too short to be meant, such as the letters of `cuda`."""
     if fitting_tables:
         first = next(iter(fitting_tables))
         return f"more than one, {_contradiction(fitting_tables)}; choose one, as with --vocab file:{first}, or give it"
-    sizes = [f"{name or 'all of it'} has {len(candidates[0])}" for name, candidates in tables.items()]
+    sizes = [
+        f"{name or 'all of it'} has {len(candidates[0])}"
+        for name, candidates in tables.items()
+        if _MIN_SHARE * len(candidates[0]) >= n_characters
+    ]
     return f"none of that size ({', '.join(sizes[:_N_SHOWN])})" if sizes else "none"
 
 
