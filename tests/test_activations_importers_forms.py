@@ -156,6 +156,8 @@ def test_the_text_tells_whether_the_program_adds_to_the_forget_gate(
     assert np.abs(logits(result.model, text) - logits(trained_lstm, text)).max() < 1e-4
     asked_for = import_model(arrays, trained_lstm.vocabulary, gates="i,f,g,o", forget_bias=added)
     assert np.abs(logits(asked_for.model, text) - logits(trained_lstm, text)).max() < 1e-4
+    with pytest.raises(ActivationError, match="the forget bias is nan"):
+        import_model(arrays, trained_lstm.vocabulary, forget_bias=float("nan"))
     gru = CharRNN(ModelConfig(cell="gru", n_layers=1, n_units=3), Vocabulary("abc"))
     with pytest.raises(ActivationError, match="of an LSTM only; remove --forget-bias"):
         import_model(renamed(gru), Vocabulary("abc"), forget_bias=1.0)

@@ -88,6 +88,8 @@ def _check(parts: Parts, interpretation: Interpretation) -> None:
         raise ActivationError(f"transposed is {interpretation.transposed!r}; choose one of {', '.join(TRANSPOSED)}")
     if interpretation.transposed != "no" and parts.stack.n_hidden != parts.stack.n_units:
         raise ActivationError("no matrix of layers with projected hidden states is square, and so none is transposed")
+    if not np.isfinite(interpretation.forget_bias):
+        raise ActivationError(f"the forget bias is {interpretation.forget_bias}; give a number such as 1")
     if interpretation.forget_bias and n_gates != len(GATES[_LSTM]):
         raise ActivationError("a number can be added to the forget gate of an LSTM only; remove --forget-bias")
     if interpretation.update_swapped and n_gates != len(GATES[_GRU]):
