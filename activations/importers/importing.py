@@ -355,7 +355,7 @@ def _checked(
         result = replace(result, model=model, interpretation=searched.best)
     best = f" ({_with(searched.changes)})" if searched.changes else ""
     evaluation = evaluate(result.model, text, replace_unknown=True, progress=progress)
-    if evaluation.nats_per_char > singles and evaluation.n_chars >= _MIN_CHARS and not force:
+    if evaluation.nats_per_char > singles and len(text) >= _MIN_CHARS and not force:
         raise ActivationError(
             f"the model predicts the text worse ({evaluation.nats_per_char:.2f} nats per character) than the "
             f"frequencies of its characters alone do ({singles:.2f}), and no interpretation near this one does better "
