@@ -20,7 +20,8 @@ from activations.importers.layers.unread_kinds import named_kind, with_obstacles
 
 _Finder = Callable[[UnusedArrays, Mapping[str, Any]], Parts | None]
 _OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
-_MAX_ARRAYS = 2_000
+_MANY_ASIDE = 3  # arrays of one container that is left aside; of more, the container is named
+MAX_ARRAYS = 2_000
 _MAX_ROLES = 10_000
 _N_SHOWN = 8
 _READ_MODULES = re.compile(
@@ -40,9 +41,9 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     Raises:
         ActivationError: If no model is found, or one of a kind that cannot be read.
     """
-    candidates = {name for name in contents.roles if name.startswith(prefix) and not _is_of_training(name)}
+    candidates = {name for name in contents.roles if name.startswith(prefix) and not is_of_training(name)}
     arrays = {name: array for name, array in contents.arrays.items() if name in candidates and array.ndim}
-    for n_arrays, limit in ((len(arrays), _MAX_ARRAYS), (len(contents.roles), _MAX_ROLES)):
+    for n_arrays, limit in ((len(arrays), MAX_ARRAYS), (len(contents.roles), _MAX_ROLES)):
         if n_arrays > limit:
             raise ActivationError(f"{contents.kind} holds {n_arrays:,} arrays; no character model has that many")
     if kind := named_kind(arrays):
@@ -108,7 +109,15 @@ def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoR
     raise ActivationError(f"{message}{in_the_way}" if in_the_way else f"{message}; {way_out}")
 
 
-def _is_of_training(name: str) -> bool:
+def says_that_there_are_no_biases(facts: Mapping[str, Any]) -> bool:
+    """Do the recurrent modules of PyTorch in a file, those that have a hidden size, all have the setting bias=False?"""
+    holders = [name.rpartition(".")[0] for name in facts if name.rpartition(".")[2] == "hidden_size"]
+    settings = [facts.get(f"{holder}.bias" if holder else "bias") for holder in holders]
+    settings = [setting for setting in settings if isinstance(setting, bool)]
+    return bool(settings) and not any(settings)
+
+
+def is_of_training(name: str) -> bool:
     """Does the name say that an array belongs to an optimiser, such as one in `optimizer_state_dict`?"""
     return any(_OF_TRAINING.fullmatch(part) for part in name.split("."))
 
@@ -135,6 +144,33 @@ def _left_over(contents: Contents, used: set[str], candidates: set[str]) -> tupl
             aside.append(name)
     aside += [_outermost_outside(model_path, (*path, name)) for name, path in contents.numbers.items()]
     return tuple(unused), tuple(dict.fromkeys(aside))
+
+
+def shortened_aside(contents: Contents, parts: Parts) -> tuple[str, ...]:
+    """Return what is left aside, with one name for many arrays of a container that does not hold the model.
+
+    Args:
+        contents: The contents of a file.
+        parts: The parts of the model in it.
+    """
+    used = set(contents.roles) - {*parts.unused, *parts.aside}
+    model_path = _common_start([contents.roles[name].path for name in used]) if used else ("",)
+    names_by_container: dict[str, list[str]] = {}
+    for name in parts.aside:
+        path = contents.roles[name].path if name in contents.roles else model_path
+        container = _outermost_outside(model_path, (*path, name))
+        names_by_container.setdefault(_training_part(name) if container == name else container, []).append(name)
+    shown: list[str] = []
+    for container, names in names_by_container.items():
+        shown += [f"{container} ({len(names)} arrays)"] if len(names) > _MANY_ASIDE else names
+    return tuple(shown)
+
+
+def _training_part(name: str) -> str:
+    """Return a name up to the part that says that it belongs to an optimiser; the whole name if none does."""
+    names = name.split(".")
+    n = next((n for n, part in enumerate(names, 1) if _OF_TRAINING.fullmatch(part)), len(names))
+    return ".".join(names[:n])
 
 
 def _outermost_outside(model_path: NamePath, path: NamePath) -> str:

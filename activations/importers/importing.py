@@ -13,24 +13,30 @@ from torch import Tensor
 from activations.errors import ActivationError
 from activations.importers.assembly import assemble
 from activations.importers.contents import Contents
+from activations.importers.copies import refuse_copies
 from activations.importers.files import read_contents
-from activations.importers.finding import find_parts
+from activations.importers.finding import find_parts, says_that_there_are_no_biases, shortened_aside
 from activations.importers.interpretation import Interpretation
 from activations.importers.layers.parts import Parts, Stack
 from activations.importers.layers.unread_kinds import OWN_CODE, layers_in_the_way
-from activations.importers.search import Search, best_reading, frequency_losses, search
+from activations.importers.search import Search, best_reading, losses_of_frequencies, search
 from activations.importers.vocabulary.vocabularies import FoundVocabulary, find_vocabulary
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import Evaluation, evaluate
 from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import PLAIN, ReadingRule
-from activations.texts.tokenising import check_text, tokenise
+from activations.texts.tokenising import check_text
 from activations.texts.vocab import Vocabulary
 
 _SHOWN_CELLS = {"rnn_relu": "RNN (relu)", "gru_reset_before": "GRU (reset gate before the matrix)"}
 _IS_FORWARD = "is_forward_lm"  # in flair's files
 _MIN_CHARS = 200  # of a text that may decide something
+_GOOD_CHARS = 10_000
+_DEFAULTS = {
+    "hidden_first": "the inputs before the hidden states",
+    "update_swapped": "the update gate as the share of the old state",
+}
 _OTHER_TEXT = "check the import by a --text that has only the model's characters"
 _HINTS = (
     "a vocabulary in another order (--vocab), gates in another order (--gates), matrices to be transposed "
@@ -54,6 +60,8 @@ class ImportedModel:
         undecided: Fields of it that neither the source nor the user decided.
         search: The losses of other interpretations on the text, if one was given.
         pairs_nats_per_char: Loss on the text of the frequencies of pairs of characters; a good model has a lower one.
+        aside_in_short: What is left aside, many arrays in a container by the container's name.
+        is_without_biases: True if the file says that its layers have no biases, so that none are missing.
     """
 
     model: CharRNN
@@ -66,6 +74,8 @@ class ImportedModel:
     undecided: frozenset[str]
     search: Search | None = None
     pairs_nats_per_char: float | None = None
+    aside_in_short: tuple[str, ...] = ()
+    is_without_biases: bool = False
 
     def __str__(self) -> str:
         config, parts, interpretation = self.model.config, self.parts, self.interpretation
@@ -84,7 +94,7 @@ class ImportedModel:
             "activation": "" if interpretation.gate_function == "sigmoid" else f"{interpretation.gate_function} gates",
             "vocabulary": f"{len(self.model.vocabulary)} characters: {self.vocabulary_source}",
             "unused": ", ".join(parts.unused),
-            "left aside": ", ".join(parts.aside),
+            "left aside": ", ".join(self.aside_in_short),
             **self._lines_of_search(),
         }
         return "\n".join(
@@ -105,8 +115,19 @@ class ImportedModel:
                 f"{self.search.best_nats_per_char:.2f} nats per character on a sample, otherwise "
                 f"{self.search.nats_per_char:.2f}"
             )
-        lines["next best"] = f"{self.search.rival_nats_per_char:.2f} nats, {_with(self.search.rival_changes)}"
+        rival = self.search.rival_of(self.interpretation)
+        nats, rival_nats = (self.search.tried[tried].nats_per_char for tried in (self.interpretation, rival))
+        changes = self._undone(self.interpretation.changes(rival))
+        if round(rival_nats, 2) < round(nats, 2):
+            lines["better"] = f"{rival_nats:.2f} nats on a sample, {_with(changes)}; this one has {nats:.2f}"
+        else:
+            lines["next best"] = f"{rival_nats:.2f} nats, {_with(changes)}"
         return lines
+
+    def _undone(self, changes: Mapping[str, str]) -> dict[str, str]:
+        """Describe changes back to what a program does by default; an option that was not given cannot be left out."""
+        undone = {field for field in self.undecided & changes.keys() if changes[field].startswith("without")}
+        return {field: _DEFAULTS.get(field, option) if field in undone else option for field, option in changes.items()}
 
     @property
     def warning(self) -> str | None:
@@ -114,15 +135,21 @@ class ImportedModel:
         warnings = [*self.parts.stack.doubts, *self.parts.left_out]
         if self.parts.unused:
             warnings.append(f"{', '.join(self.parts.unused)} did not find a place in the model")
-        if without_biases := self.parts.stack.without_biases:
+        without_biases = self.parts.stack.without_biases
+        if without_biases and not self.is_without_biases:
             are_all = len(without_biases) == len(self.parts.stack.layers)
             what = "the layers have no biases" if are_all else f"{without_biases[0]} has no biases, unlike other layers"
             warnings.append(f"{what}; if the model had some, it is not as good here as it was")
+        names = ", ".join(sorted(self.undecided)).replace("_", " ")
+        guessed = f" ({names} had to be guessed)" if names else ""
         if self.evaluation is None:
-            guessed = ", ".join(sorted(self.undecided)).replace("_", " ")
             warnings.append(
-                f"the interpretation is not checked{f' ({guessed} had to be guessed)' if guessed else ''}: give a "
-                "--text that the model ought to predict well"
+                f"the interpretation is not checked{guessed}: give a --text that the model ought to predict well"
+            )
+        elif self.search is not None and self.search.n_chars < _MIN_CHARS:
+            warnings.append(
+                f"the interpretation is not checked{guessed}: the text has {self.search.n_chars} characters, which is "
+                f"too short to check it by; give one of {_MIN_CHARS} or more, better of {_GOOD_CHARS:,}"
             )
         elif self.pairs_nats_per_char is not None and self.evaluation.nats_per_char > self.pairs_nats_per_char:
             warnings.append(
@@ -172,7 +199,8 @@ def import_model(
         prefix: Only arrays whose names begin with this are considered.
         encoding: Encoding of a text that gives the vocabulary by its characters.
         newlines: `keep` or `lf`, for the same text.
-        force: Keep the interpretation even if the text contradicts it.
+        force: Leave out arrays that have no place in the model, and keep what the source says or the user asks for even
+            if the text contradicts it. What the source leaves open is settled by the text all the same.
         max_changes: Maximum number of changes to the interpretation that are tried one after another.
         progress: Called with the number of characters of the text done and in all.
 
@@ -181,18 +209,20 @@ def import_model(
             model's, or if the text contradicts the interpretation; the message says what to try.
     """
     contents = _contents(source)
+    refuse_copies(contents, prefix)
     parts = find_parts(contents, prefix)
+    aside_in_short = shortened_aside(contents, parts)
     shapes = {name: array.shape for name, array in contents.arrays.items()}
     in_the_way = layers_in_the_way({name: shapes.get(name, ()) for name in parts.unused})
     if in_the_way and not force:  # then what it reads and predicts may be no characters
-        _raise_unused(parts, in_the_way)
+        _raise_unused(parts, in_the_way, aside_in_short)
     if isinstance(vocabulary, Vocabulary):
         found_vocabulary = FoundVocabulary(vocabulary, "given")
     else:
         found_vocabulary = find_vocabulary(
             vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines
         )
-    parts = replace(parts, aside=tuple(name for name in parts.aside if name != found_vocabulary.name))
+    parts = replace(parts, aside=_without(parts.aside, found_vocabulary.name))
     requests = _requests(
         parts.stack,
         gates,
@@ -217,12 +247,18 @@ def import_model(
         vocabulary_source=found_vocabulary.source,
         requested=interpretation,
         undecided=parts.stack.undecided - set(requests) | ({"rule"} if is_rule_changed else set()),
+        aside_in_short=_without(aside_in_short, found_vocabulary.name),
+        is_without_biases=says_that_there_are_no_biases(contents.facts),
     )
     if parts.unused and not force:
-        _raise_unused(parts, in_the_way)
+        _raise_unused(parts, in_the_way, result.aside_in_short)
     if text is None:
         return result
     return _checked(result, text, force=force, max_changes=max_changes, progress=progress)
+
+
+def _without(names: tuple[str, ...], removed: str | None) -> tuple[str, ...]:
+    return tuple(name for name in names if name != removed)
 
 
 def _rule_of_file(rule: ReadingRule, found_vocabulary: FoundVocabulary, contents: Contents) -> ReadingRule:
@@ -253,14 +289,14 @@ def _letters(spelling: str, default: str) -> str:
     return "".join(candidate if letter in "cgnh" else letter for letter in spelling.lower() if letter.isalpha())
 
 
-def _raise_unused(parts: Parts, in_the_way: str) -> NoReturn:
+def _raise_unused(parts: Parts, in_the_way: str, aside: tuple[str, ...]) -> NoReturn:
     raise ActivationError(
         f"{', '.join(parts.unused)} {'has' if len(parts.unused) == 1 else 'have'} no place in the model "
         f"as it is read ({parts.notes['layers']}; read-out {parts.notes['read-out']})"
         + (f": the file has {in_the_way}" if in_the_way else "")
         + "; if that does not matter, as the loss on a --text can show, leave it out with --force; if it does, "
         + OWN_CODE
-        + (f"; left aside in any case: {', '.join(parts.aside)}" if parts.aside else "")
+        + (f"; left aside in any case: {', '.join(aside)}" if aside else "")
     )
 
 
@@ -302,7 +338,7 @@ def _checked(
         replaces = vocabulary.replacement is not None
         check_text(text, rule, vocabulary, replace_unknown=replaces, way_out=_OTHER_TEXT)
     except ActivationError as error:
-        _raise_unknown(result, text, error)
+        _raise_unknown(result, text, error, max_changes)
     searched = search(
         result.parts,
         result.interpretation,
@@ -311,12 +347,13 @@ def _checked(
         progress,
         max_changes=max_changes,
         undecided=result.undecided,
+        keeps_decided=force,
     )
-    singles, pairs = _frequency_losses(text, rule, vocabulary)
+    singles, pairs = losses_of_frequencies(text, rule, vocabulary)
     result = replace(result, search=searched, pairs_nats_per_char=pairs)
-    pairs_of_best = _frequency_losses(text, searched.best.rule, vocabulary)[1]
+    pairs_of_best = losses_of_frequencies(text, searched.best.rule, vocabulary)[1]
     is_convincing = searched.best_nats_per_char < pairs_of_best and len(text) >= _MIN_CHARS
-    if searched.changes and is_convincing and not force:
+    if searched.changes and is_convincing:
         if not set(searched.changes) <= result.undecided:
             raise ActivationError(
                 f"interpreted like this, the model has a loss of {searched.nats_per_char:.2f} nats per character on a "
@@ -325,44 +362,42 @@ def _checked(
             )
         model = assemble(result.parts, searched.best, vocabulary)
         result = replace(result, model=model, interpretation=searched.best)
+    best = f" ({_with(searched.changes)})" if searched.changes else ""
     evaluation = evaluate(result.model, text, replace_unknown=True, progress=progress)
-    if evaluation.nats_per_char > singles and evaluation.n_chars >= _MIN_CHARS and not force:
+    if evaluation.nats_per_char > singles and len(text) >= _MIN_CHARS and not force:
         raise ActivationError(
             f"the model predicts the text worse ({evaluation.nats_per_char:.2f} nats per character) than the "
             f"frequencies of its characters alone do ({singles:.2f}), and no interpretation near this one does better "
-            f"than {searched.best_nats_per_char:.2f}{_best(searched)}; it may be {_HINTS}; or keep it with --force"
+            f"than {searched.best_nats_per_char:.2f}{best}; it may be {_HINTS}; or keep it with --force"
             + "".join(f"; {doubt}" for doubt in (*result.parts.stack.doubts, *result.parts.left_out))
         )
     return replace(result, evaluation=evaluation)
 
 
-def _frequency_losses(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> tuple[float, float]:
-    """Compute the losses of the frequencies of what is read, alone and in pairs, in nats per character of the text."""
-    tokens = tokenise(text, rule, vocabulary).tokens
-    singles, pairs = frequency_losses(Corpus(tokens, ()), len(vocabulary))
-    return singles * len(tokens) / len(text), pairs * len(tokens) / len(text)
-
-
-def _raise_unknown(result: ImportedModel, text: Corpus, error: ActivationError) -> NoReturn:
-    """Say which reading of a text makes all of its characters known to a model, if there is one."""
+def _raise_unknown(result: ImportedModel, text: Corpus, error: ActivationError, max_changes: int) -> NoReturn:
+    """Say which reading of a text makes all of its characters known to a model, if there is one that is any good."""
     vocabulary, interpretation = result.model.vocabulary, result.interpretation
     if len(text) < _MIN_CHARS:
         raise error
-    best = best_reading(result.parts, interpretation, vocabulary, text)
+    best = best_reading(
+        result.parts, interpretation, vocabulary, text, max_changes=max_changes, undecided=result.undecided
+    )
     if best is None:
         raise error
     n_unknown, first = vocabulary.unknown(text, partial(interpretation.rule.spelled, vocabulary=vocabulary))
     are_unknown = f"{n_unknown:,} characters of the text are" if n_unknown > 1 else "1 character of the text is"
     examples = ", ".join(map(repr, map(chr, first)))
+    unknown = f"{are_unknown} not in the model's vocabulary of {len(vocabulary)}: first {examples}"
+    singles, options = losses_of_frequencies(text, best[0].rule, vocabulary)[0], _with(interpretation.changes(best[0]))
+    if not best[1] < singles:
+        raise ActivationError(
+            f"{unknown}; {options} it knows all, but predicts them worse ({best[1]:.2f} nats per character) than their "
+            f"frequencies alone do ({singles:.2f}), so more than this is wrong: it may be {_HINTS}; or {_OTHER_TEXT}"
+        ) from error
     raise ActivationError(
-        f"{are_unknown} not in the model's vocabulary of {len(vocabulary)}: first {examples}; "
-        f"it knows all, and has a loss of {best[1]:.2f} nats per character on a sample of the text, "
-        f"{_with(interpretation.changes(best[0]))}; do that, or {_OTHER_TEXT}"
+        f"{unknown}; it knows all, and has a loss of {best[1]:.2f} nats per character on a sample of the text, "
+        f"{options}; do that, or {_OTHER_TEXT}"
     ) from error
-
-
-def _best(searched: Search) -> str:
-    return f" ({_with(searched.changes)})" if searched.changes else ""
 
 
 def _and(changes: Mapping[str, str]) -> str:

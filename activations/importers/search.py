@@ -1,5 +1,6 @@
 """Searching for the interpretation of a model's parts under which it predicts a text best."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,17 +31,36 @@ class Search:
             loss.
         best_nats_per_char: Loss of the best interpretation.
         changes: What the best one changes in the first one, with the options that request it.
-        rival_nats_per_char: Loss of the best of all interpretations that differ from the best one in one respect,
-            without readings that drop more of the text, which are nearly as good where what they drop is rare.
-        rival_changes: What that one changes in the best one.
+        n_chars: Number of characters of the text.
+        tried: The losses of all interpretations that were tried, among them the first one.
     """
 
     nats_per_char: float
     best: Interpretation
     best_nats_per_char: float
     changes: dict[str, str]
-    rival_nats_per_char: float
-    rival_changes: dict[str, str]
+    n_chars: int
+    tried: Mapping[Interpretation, SampledLoss]
+
+    def rival_of(self, interpretation: Interpretation) -> Interpretation:
+        """Return the best of all interpretations that were tried, except one of them.
+
+        Readings that drop more of the text than that one do not count: they are nearly as good where what they drop is
+        rare.
+        """
+        lost = self.tried[interpretation].lost
+        rivals = [tried for tried, loss in self.tried.items() if tried != interpretation and loss.lost <= lost]
+        return min(rivals, key=lambda rival: self.tried[rival].comparable)
+
+    @property
+    def rival_nats_per_char(self) -> float:
+        """Loss of the best of all interpretations except the one that the search reached."""
+        return self.tried[self.rival_of(self.best)].nats_per_char
+
+    @property
+    def rival_changes(self) -> dict[str, str]:
+        """What that one changes in the one that the search reached."""
+        return self.best.changes(self.rival_of(self.best))
 
 
 def search(
@@ -52,6 +72,7 @@ def search(
     *,
     max_changes: int,
     undecided: frozenset[str] = frozenset(),
+    keeps_decided: bool = False,
 ) -> Search:
     """Search for the interpretation with the lowest loss on a text, starting from one.
 
@@ -63,6 +84,7 @@ def search(
         progress: Called with the number of interpretations tried and in all; starts again after each change.
         max_changes: Maximum number of changes.
         undecided: Fields of `Interpretation` that the file leaves open, of which also a slightly lower loss decides.
+        keeps_decided: True to change only these; others are tried as well, as rivals.
 
     Raises:
         ActivationError: If the text has fewer than two characters.
@@ -72,8 +94,12 @@ def search(
     samples = Samples(text, vocabulary)
     first_seen, readings = _first_seen(text, interpretation.rule, vocabulary), samples.readings(interpretation.reading)
 
-    def loss_of(tried: Interpretation) -> SampledLoss:
-        return samples.loss(assemble(parts, tried, vocabulary), tried.reading)
+    tried: dict[Interpretation, SampledLoss] = {}
+
+    def loss_of(candidate: Interpretation) -> SampledLoss:
+        if candidate not in tried:
+            tried[candidate] = samples.loss(assemble(parts, candidate, vocabulary), candidate.reading)
+        return tried[candidate]
 
     first_loss = loss = loss_of(interpretation)
     best = interpretation
@@ -88,19 +114,19 @@ def search(
         is_decided = [not set(best.changes(candidate)) <= undecided for candidate in candidates]
         needed = np.where(is_decided, _CLEAR_IMPROVEMENT, _SLIGHT_IMPROVEMENT)
         costs = np.array([candidate_loss.comparable for candidate_loss in losses]) + handicaps
+        costs[np.array(is_decided) & keeps_decided] = np.inf
         nearest = int((costs + needed).argmin())
-        if losses[nearest].comparable + needed[nearest] > loss.comparable or n_changes == max_changes:
+        is_clear = np.isfinite(costs[nearest]) and losses[nearest].comparable + needed[nearest] <= loss.comparable
+        if not is_clear or n_changes == max_changes:
             break
         best, loss = candidates[nearest], losses[nearest]
-    loses_more = [candidate_loss.lost > loss.lost for candidate_loss in losses]
-    rival = int(np.where(loses_more, np.inf, costs).argmin())
     return Search(
         nats_per_char=first_loss.nats_per_char,
         best=best,
         best_nats_per_char=loss.nats_per_char,
         changes=interpretation.changes(best),
-        rival_nats_per_char=losses[rival].nats_per_char,
-        rival_changes=best.changes(candidates[rival]),
+        n_chars=len(text),
+        tried=tried,
     )
 
 
@@ -115,9 +141,23 @@ def _first_seen(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
 
 
 def best_reading(
-    parts: Parts, interpretation: Interpretation, vocabulary: Vocabulary, text: Corpus
+    parts: Parts,
+    interpretation: Interpretation,
+    vocabulary: Vocabulary,
+    text: Corpus,
+    *,
+    max_changes: int,
+    undecided: frozenset[str] = frozenset(),
 ) -> tuple[Interpretation, float] | None:
     """Find how a model reads a text of which it does not know all characters as the text is read now.
+
+    Args:
+        parts: The parts of the model.
+        interpretation: The interpretation to start from.
+        vocabulary: The vocabulary of the model.
+        text: The text.
+        max_changes: Maximum number of changes to the interpretation, beside the first choice of the reading.
+        undecided: Fields of `Interpretation` that the file leaves open, and that are settled together with the reading.
 
     Returns:
         The interpretation with the reading under which the model predicts the text best among those in which it knows
@@ -129,7 +169,20 @@ def best_reading(
     if not losses:
         return None
     best = int(np.argmin([loss.comparable for loss in losses]))
-    return tried[best], losses[best].nats_per_char
+    if not undecided:
+        return tried[best], losses[best].nats_per_char
+    settled = undecided | {"rule"}
+    searched = search(
+        parts, tried[best], vocabulary, text, max_changes=max_changes, undecided=settled, keeps_decided=True
+    )
+    return searched.best, searched.best_nats_per_char
+
+
+def losses_of_frequencies(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> tuple[float, float]:
+    """Compute the losses of the frequencies of what is read, alone and in pairs, in nats per character of the text."""
+    tokens = tokenise(text, rule, vocabulary).tokens
+    singles, pairs = frequency_losses(Corpus(tokens, ()), len(vocabulary))
+    return singles * len(tokens) / len(text), pairs * len(tokens) / len(text)
 
 
 def frequency_losses(text: Corpus, n_characters: int) -> tuple[float, float]:

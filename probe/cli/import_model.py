@@ -68,7 +68,11 @@ class LayoutOptions:
     ] = None
     prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = ""
     force: Annotated[
-        bool, Option("--force", help="Write the model even if its loss on the text suggests another interpretation.")
+        bool,
+        Option(
+            "--force",
+            help="Leave out arrays that have no place, and keep your options even if the text contradicts them.",
+        ),
     ] = False
 
     def settings(self) -> dict[str, Any]:

@@ -169,6 +169,18 @@ def tables_by_name(contents: Contents) -> dict[str, list[TokenTable]]:
     return tables
 
 
+def counts_by_name(contents: Contents) -> dict[str, list[TokenTable]]:
+    """Return the dictionaries in a file that give a number to each character which cannot be its id, such as counts."""
+    tables = {name: tables_of(value) for name, value in contents.plain_values.items() if isinstance(value, Mapping)}
+    return {
+        name: with_ids
+        for name, candidates in tables.items()
+        if 1 < len(contents.plain_values[name]) <= _MAX_CHARACTERS
+        and (with_ids := [table for table in candidates if table.has_ids])
+        and not any(table.is_plausible for table in with_ids)
+    }
+
+
 def _candidates(parts: Sequence[tuple[Contents, str]]) -> Iterator[tuple[str, Any]]:
     """Yield all values, with their names, that have several parts, each different if they are a string.
 

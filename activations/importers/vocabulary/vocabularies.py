@@ -13,7 +13,15 @@ from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.files import read_contents
 from activations.importers.vocabulary.token_names import vocabulary_of
-from activations.importers.vocabulary.token_tables import Tokens, TokenTable, fitting, merged, tables_by_name, tables_of
+from activations.importers.vocabulary.token_tables import (
+    Tokens,
+    TokenTable,
+    counts_by_name,
+    fitting,
+    merged,
+    tables_by_name,
+    tables_of,
+)
 from activations.texts.codes import codes_to_text
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
@@ -188,12 +196,17 @@ def _stored(spelling: str, kind: str, n_characters: int) -> FoundVocabulary:
     if (kind == "json") != (contents.kind == "JSON"):
         raise ActivationError(f"{path} is not {kind} but {contents.kind}; give one of {SPELLINGS}")
     tables = tables_by_name(contents)
-    chosen = _named(tables, name, str(path)) if name else tables
+    counts = _described_counts(contents)
+    chosen = _named(tables, name, str(path), counts) if name else tables
     by_name = _fitting_by_name(chosen, n_characters)
     tokens = merged(list(by_name.values()))
     if tokens is None:
         sizes = sorted({len(table) for candidates in chosen.values() for table in candidates})
-        what = f"vocabularies of {', '.join(map(str, sizes))} characters" if sizes else "no vocabulary"
+        what = (
+            f"vocabularies of {', '.join(map(str, sizes))} characters"
+            if sizes
+            else f"no vocabulary{counts and f' ({counts})'}"
+        )
         if by_name:
             what = f"more than one vocabulary, {_contradiction(by_name)}; choose one, as with --vocab {kind}:{path}:"
             what += next(iter(by_name))
@@ -206,12 +219,13 @@ def _stored(spelling: str, kind: str, n_characters: int) -> FoundVocabulary:
 
 def _in_model_file(contents: Contents, n_characters: int, chosen: str = "") -> FoundVocabulary:
     tables = tables_by_name(contents)
-    by_name = _fitting_by_name(_named(tables, chosen, "the file") if chosen else tables, n_characters)
+    counts = _described_counts(contents)
+    by_name = _fitting_by_name(_named(tables, chosen, "the file", counts) if chosen else tables, n_characters)
     tokens = merged(list(by_name.values()))
     if tokens is None:
         raise ActivationError(
             f"the vocabulary of the model's {n_characters} characters must be given, since the file holds "
-            f"{_what_there_is(tables, by_name, n_characters)}: --vocab {SPELLINGS}"
+            f"{_what_there_is(tables, by_name, n_characters)}{counts and f' ({counts})'}: --vocab {SPELLINGS}"
         )
     name = max(by_name, key=lambda name: by_name[name].n_tokens)
     is_beside = any(name == outside or name.startswith(f"{outside}.") for outside in contents.beside)
@@ -228,12 +242,24 @@ def _fitting_by_name(tables: Mapping[str, list[TokenTable]], n_characters: int) 
     return {name: tokens for name, tokens in by_name.items() if tokens.n_missing == fewest}
 
 
-def _named(tables: Mapping[str, list[TokenTable]], name: str, where: str) -> dict[str, list[TokenTable]]:
+def _described_counts(contents: Contents) -> str:
+    """Say which values give a number to each character that is not its id; empty if none does."""
+    names = [name or "all of it" for name in counts_by_name(contents)][:_N_SHOWN]
+    if not names:
+        return ""
+    return f"{', '.join(names)} {'hold' if len(names) > 1 else 'holds'} a count of each character, and not its id"
+
+
+def _named(
+    tables: Mapping[str, list[TokenTable]], name: str, where: str, counts: str = ""
+) -> dict[str, list[TokenTable]]:
     """Return the table of a name, or of a name that ends with it."""
     ending = [full_name for full_name in tables if full_name.endswith(f".{name}")]
     if name not in tables and len(ending) != 1:
         known = ", ".join(list(tables)[:_N_SHOWN]) or "none"
-        raise ActivationError(f"{where} has no vocabulary named {name}; what may be one: {known}")
+        raise ActivationError(
+            f"{where} has no vocabulary named {name}; what may be one: {known}{counts and f'; {counts}'}"
+        )
     return {name: tables[name]} if name in tables else {ending[0]: tables[ending[0]]}
 
 
