@@ -9,7 +9,7 @@ from torch import nn
 
 from activations.errors import ActivationError
 from activations.importers.importing import ImportedModel, import_model
-from activations.importers.layers.repeated import distinct
+from activations.importers.repeated import distinct
 from activations.models.char_rnn import CharRNN
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary

@@ -1,6 +1,6 @@
 """Importing another program's model: find its parts, assemble a model of ours, and check it on a text."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -174,17 +174,13 @@ def import_model(
             model's, or if the text contradicts the interpretation; the message says what to try.
     """
     contents = _contents(source)
-    parts = find_parts(contents, prefix)
+    find = partial(_find_vocabulary, vocabulary, contents, encoding=encoding, newlines=newlines)
+    parts = find_parts(contents, prefix, partial(_is_found, find))
     shapes = {name: array.shape for name, array in contents.arrays.items()}
     in_the_way = layers_in_the_way({name: shapes.get(name, ()) for name in parts.unused})
     if in_the_way and not force:  # then what it reads and predicts may be no characters
         _raise_unused(parts, in_the_way)
-    if isinstance(vocabulary, Vocabulary):
-        found_vocabulary = FoundVocabulary(vocabulary, "given")
-    else:
-        found_vocabulary = find_vocabulary(
-            vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines
-        )
+    found_vocabulary = find(parts.n_characters)
     parts = replace(parts, aside=tuple(name for name in parts.aside if name != found_vocabulary.name))
     requests = _requests(
         parts.stack,
@@ -215,6 +211,22 @@ def import_model(
     if text is None:
         return result
     return _checked(result, text, force=force, max_changes=max_changes, progress=progress)
+
+
+def _find_vocabulary(
+    vocabulary: str | Vocabulary | None, contents: Contents, n_characters: int, *, encoding: str, newlines: str
+) -> FoundVocabulary:
+    if isinstance(vocabulary, Vocabulary):
+        return FoundVocabulary(vocabulary, "given")
+    return find_vocabulary(vocabulary, n_characters, contents, encoding=encoding, newlines=newlines)
+
+
+def _is_found(find: Callable[[int], FoundVocabulary], n_characters: int) -> bool:
+    """Is a vocabulary of so many characters found?"""
+    try:
+        return len(find(n_characters).vocabulary) == n_characters
+    except (ActivationError, OSError):
+        return False
 
 
 def _rule_of_file(rule: ReadingRule, found_vocabulary: FoundVocabulary, contents: Contents) -> ReadingRule:

@@ -1,6 +1,7 @@
 """The parts of another program's model: the input, the layers and the read-out."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,16 +222,23 @@ class UnusedArrays:
     Attributes:
         arrays: The arrays by name.
         aside: Names of arrays that were found not to belong to the model.
+        has_vocabulary: Is there a vocabulary of so many characters, in the file or beside it?
     """
 
-    def __init__(self, arrays: Arrays, names_in_file: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    def __init__(
+        self,
+        arrays: Arrays,
+        names_in_file: Mapping[str, tuple[str, ...]] | None = None,
+        has_vocabulary: Callable[[int], bool] = lambda n_characters: False,
+    ) -> None:
         self.arrays = dict(arrays)
         self.aside: list[str] = []
+        self.has_vocabulary = has_vocabulary
         self._names_in_file = names_in_file or {}
 
     def copy(self) -> "UnusedArrays":
         """Return the same arrays for another attempt, in which none is set aside."""
-        return UnusedArrays(self.arrays, self._names_in_file)
+        return UnusedArrays(self.arrays, self._names_in_file, self.has_vocabulary)
 
     def names_in_file(self, name: str) -> tuple[str, ...]:
         """Return all names that an array has in the file."""
@@ -262,6 +270,15 @@ class UnusedArrays:
     def matrices(self) -> dict[str, tuple[int, int]]:
         """Return the shapes of all arrays with two axes, by name."""
         return {name: (array.shape[0], array.shape[1]) for name, array in self.arrays.items() if array.ndim == 2}
+
+
+def bias_beside(name: str) -> str:
+    """Return the name that the bias of a linear layer has if its matrix has this one, or the same if none follows.
+
+    >>> bias_beside("fc.weight"), bias_beside("gates/kernel:0"), bias_beside("Wo")
+    ('fc.bias', 'gates/bias:0', 'Wo')
+    """
+    return re.sub(r"(weight|kernel)(:0)?$", r"bias\2", name)
 
 
 def as_float32(array: NDArray[Any], name: str) -> Matrix:
