@@ -34,8 +34,7 @@ def logits(model: CharRNN) -> NDArray[np.float32]:
 
 
 def sigmoid(a: NDArray[np.float32]) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = 1 / (1 + np.exp(-a))
-    return values
+    return (1 / (1 + np.exp(-a))).astype(np.float32)
 
 
 def gru(
@@ -281,3 +280,55 @@ def test_the_read_out_has_as_many_rows_as_the_vocabulary(
     with torch.inference_mode():
         values = modules["lm_head"](modules["gru"](modules["emb"](torch.from_numpy(IDS)[:, None]))[0])[:, 0].numpy()
     assert np.abs(logits(result.model) - values).max() < 1e-5
+
+
+def stacked(below: int) -> tuple[nn.ModuleDict, Arrays]:
+    """Two LSTMs on one another under names of their own, and their arrays as safetensors sorts them."""
+    torch.manual_seed(3)
+    ends = {"emb": nn.Embedding(N, below), "out": nn.Linear(H, N)}
+    modules = nn.ModuleDict({**ends, "in_lstm": nn.LSTM(below, H), "hidden_lstm": nn.LSTM(H, H)})
+    with torch.no_grad():
+        for weight in modules.parameters():
+            weight.mul_(6)
+    state = {name: weight.detach().numpy() for name, weight in modules.state_dict().items()}
+    return modules, {name: state[name] for name in sorted(state)}
+
+
+def logits_of(modules: nn.ModuleDict, *lstms: str) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        x = modules["emb"](torch.from_numpy(IDS)[:, None])
+        for name in lstms:
+            x = modules[name](x)[0]
+        values: NDArray[np.float32] = modules["out"](x)[:, 0].numpy()
+    return values
+
+
+def test_layers_are_in_the_only_order_that_fits() -> None:
+    modules, arrays = stacked(E)
+    result = import_model(arrays, f"chars:{CHARS}")
+    assert np.abs(logits(result.model) - logits_of(modules, "in_lstm", "hidden_lstm")).max() < 1e-4
+    assert "in_lstm. and hidden_lstm. are taken as layers on one another, in this order" in str(result.warning)
+    assert "layer_order" not in result.undecided
+
+
+def test_the_text_or_an_option_tells_the_order_of_layers_of_the_same_size() -> None:
+    modules, arrays = stacked(H)
+    result = import_model(arrays, f"chars:{CHARS}")
+    assert "layer order had to be guessed" in str(result.warning)
+    meant = logits_of(modules, "in_lstm", "hidden_lstm")
+    asked = import_model(arrays, f"chars:{CHARS}", layer_order="2,1")
+    assert np.abs(logits(asked.model) - meant).max() < 1e-4
+    assert np.abs(logits(result.model) - logits_of(modules, "hidden_lstm", "in_lstm")).max() < 1e-4
+    text = Corpus.from_texts([drawn(asked.model, 3_000)])
+    told = import_model(arrays, f"chars:{CHARS}", text=text)
+    assert told.interpretation.layer_order == (2, 1)
+    assert "--layer-order 2,1" in str(told)
+    assert np.abs(logits(told.model) - meant).max() < 1e-4
+    with pytest.raises(ActivationError, match="--layer-order 2,1"):
+        import_model(arrays, f"chars:{CHARS}", text=text, layer_order="1,2")
+
+
+@pytest.mark.parametrize("order", ["1", "2,2", "3,1", "x", ""])
+def test_orders_that_are_none_of_the_layers_are_refused(order: str) -> None:
+    with pytest.raises(ActivationError, match="the order of the layers is given as"):
+        import_model(stacked(H)[1], f"chars:{CHARS}", layer_order=order)

@@ -1,5 +1,6 @@
 """Importing another program's model: find its parts, assemble a model of ours, and check it on a text."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -74,6 +75,7 @@ class ImportedModel:
         lines = {
             **parts.notes,
             "gates": f"in the order {', '.join(gates)}" if len(gates) > 1 else "",
+            "order": ", ".join(f"layer {number}" for number in interpretation.layer_order),
             "transposed": f"{transposed} square matrices" if transposed != "no" else "",
             "rule": "" if rule.is_plain else f"the text is read {rule}",
             "joined": "the hidden states come before the inputs" if interpretation.hidden_first else "",
@@ -138,6 +140,7 @@ def import_model(
     hidden_first: bool | None = None,
     gate_function: str | None = None,
     update_swapped: bool | None = None,
+    layer_order: str | None = None,
     rule: ReadingRule = PLAIN,
     prefix: str = "",
     encoding: str = "utf-8",
@@ -160,6 +163,7 @@ def import_model(
         hidden_first: True if matrices on inputs and hidden states have the hidden states first.
         gate_function: Activation function of the gates, one of `equations.GATE_FUNCTIONS`.
         update_swapped: True if the update gate of a GRU is the share of the candidate in the new state.
+        layer_order: The layers from the input upwards, numbered as they are found, such as `2,1`.
         rule: What the model reads in place of the text as it stands. Characters that share an id in the source are read
             as one in any case.
         prefix: Only arrays whose names begin with this are considered.
@@ -190,6 +194,7 @@ def import_model(
         transposed=transposed,
         gate_function=gate_function,
         update_swapped=update_swapped,
+        layer_order=_numbers(layer_order, len(parts.stack.layers)),
     )
     requested_rule, rule = rule, _rule_of_file(rule, found_vocabulary, contents)
     rule.check(found_vocabulary.vocabulary)
@@ -241,7 +246,7 @@ def _rule_of_file(rule: ReadingRule, found_vocabulary: FoundVocabulary, contents
 
 
 def _requests(
-    stack: Stack, gates: str | None, hidden_first: bool | None, **options: str | bool | None
+    stack: Stack, gates: str | None, hidden_first: bool | None, **options: str | bool | tuple[int, ...] | None
 ) -> dict[str, Any]:
     """Return the fields of the interpretation that the user requests."""
     if hidden_first and not stack.joined and "hidden_first" not in stack.undecided:
@@ -249,6 +254,17 @@ def _requests(
     spelled_gates = _letters(gates, stack.gates) if gates else None
     fields = {"gates": spelled_gates, "hidden_first": hidden_first, **options}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _numbers(spelling: str | None, n_layers: int) -> tuple[int, ...] | None:
+    """Return the numbers of layers in an order; in that of the file they are none."""
+    if spelling is None:
+        return None
+    words = [word.strip() for word in spelling.split(",")]
+    if not all(re.fullmatch(r"\d{1,3}", word) for word in words):
+        raise ActivationError(f"the order of the layers is given as {spelling}; expected numbers, such as 2,1")
+    numbers = tuple(map(int, words))
+    return () if numbers == tuple(range(1, n_layers + 1)) else numbers
 
 
 def _letters(spelling: str, default: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from activations.importers.layers.parts import Parts
+from activations.importers.layers.parts import Parts, fitting_orders
 from activations.importers.readings import Reading
 from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.texts.reading_rule import PLAIN, ReadingRule
@@ -26,6 +26,7 @@ class Interpretation:
         gate_function: Activation function of the gates, one of `equations.GATE_FUNCTIONS`.
         update_swapped: True if the update gate of a GRU is the share of the candidate in the new state, as in
             char-rnn, and not that of the old state.
+        layer_order: The layers as they are found, counted from 1, from the input upwards; empty if they are in order.
         characters: The vocabulary in the order of the ids.
         rule: What the model reads in place of the text as it stands.
         documents: `lines` if each line of the text is a document of its own; empty for documents as the text has them.
@@ -38,6 +39,7 @@ class Interpretation:
     hidden_first: bool = False
     gate_function: str = "sigmoid"
     update_swapped: bool = False
+    layer_order: tuple[int, ...] = ()
     rule: ReadingRule = PLAIN
     documents: str = ""
 
@@ -65,6 +67,9 @@ class Interpretation:
             options["gate_function"] = f"--gate-function {changed.gate_function}"
         if changed.update_swapped != self.update_swapped:
             options["update_swapped"] = "--update-swapped" if changed.update_swapped else "without --update-swapped"
+        if changed.layer_order != self.layer_order:
+            spelled_order = ",".join(map(str, changed.layer_order))
+            options["layer_order"] = f"--layer-order {spelled_order}" if spelled_order else "without --layer-order"
         if changed.characters != self.characters:
             options["vocabulary"] = _describe_order(self.characters, changed.characters)
         if spelled := self.reading.options(changed.reading):
@@ -104,6 +109,10 @@ def neighbours(
         yield from (replace(interpretation, transposed=transposed) for transposed in TRANSPOSED)
     if parts.stack.joined or "hidden_first" in parts.stack.undecided:
         yield replace(interpretation, hidden_first=not interpretation.hidden_first)
+    if "layer_order" in parts.stack.undecided:
+        for positions in fitting_orders(parts.stack.layers):
+            numbers = tuple(n + 1 for n in positions)
+            yield replace(interpretation, layer_order=() if list(numbers) == sorted(numbers) else numbers)
     characters = interpretation.characters
     orders = ["".join(sorted(characters)), characters[1:] + characters[:1], characters[-1:] + characters[:-1]]
     if set(first_seen) == set(characters):

@@ -62,6 +62,14 @@ class LayoutOptions:
             show_default=False,
         ),
     ] = None
+    layer_order: Annotated[
+        str | None,
+        Option(
+            help="The layers from the input upwards, numbered as they are found, such as 2,1, where the file does not "
+            "say.",
+            show_default=False,
+        ),
+    ] = None
     prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = ""
     force: Annotated[
         bool, Option("--force", help="Write the model even if its loss on the text suggests another interpretation.")
@@ -76,6 +84,7 @@ class LayoutOptions:
             "hidden_first": self.hidden_first,
             "gate_function": self.gate_function,
             "update_swapped": self.update_swapped,
+            "layer_order": self.layer_order,
             "prefix": self.prefix,
             "force": self.force,
         }
