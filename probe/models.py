@@ -1,6 +1,6 @@
 """Character-level models: make, import, train, save, evaluate and sample them."""
 
-from activations.importers.importing import ImportedModel as ImportedModel
+from activations.importers.imported_model import ImportedModel as ImportedModel
 from activations.importers.importing import import_model as import_model
 from activations.importers.wrapping import wrap as wrap
 from activations.models.char_model import CharModel as CharModel

@@ -12,7 +12,8 @@ from foreign import Arrays, renamed, tensors
 from torch import nn
 
 from activations.errors import ActivationError
-from activations.importers.importing import ImportedModel, import_model
+from activations.importers.imported_model import ImportedModel
+from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary

@@ -21,7 +21,8 @@ from foreign import ends, layers, reordered
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.importers.importing import ImportedModel, import_model
+from activations.importers.imported_model import ImportedModel
+from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import evaluate
 from activations.texts.corpus import Corpus

@@ -23,7 +23,8 @@ from profiles import n_examples
 from torch import nn
 
 from activations.errors import ActivationError
-from activations.importers.importing import ImportedModel, import_model
+from activations.importers.imported_model import ImportedModel
+from activations.importers.importing import import_model
 from activations.importers.wrapping import contents_of
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from activations.errors import ActivationError
-from activations.importers.importing import ImportedModel, import_model
-from activations.importers.layers.repeated import distinct
+from activations.importers.imported_model import ImportedModel
+from activations.importers.importing import import_model
+from activations.importers.repeated import distinct
 from activations.models.char_rnn import CharRNN
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary

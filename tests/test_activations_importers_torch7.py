@@ -36,7 +36,8 @@ from torch7_writer import Lua, LuaFunction, LuaTensor, Object, array_of, save, t
 
 from activations.errors import ActivationError
 from activations.importers.files import read_contents
-from activations.importers.importing import ImportedModel, import_model
+from activations.importers.imported_model import ImportedModel
+from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import evaluate
 from activations.texts.corpus import Corpus

@@ -8,7 +8,7 @@ import torch
 
 from activations.errors import ActivationError
 from activations.importers.interpretation import TRANSPOSED, Interpretation
-from activations.importers.layers.parts import GATES, ImportedLayer, Matrix, Parts, Stack
+from activations.importers.layers.parts import GATES, ImportedLayer, Matrix, Parts, Stack, fitting_orders
 from activations.models.cells.kinds import CELLS, Cell
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary
@@ -84,6 +84,14 @@ def _check(parts: Parts, interpretation: Interpretation) -> None:
         raise ActivationError(
             f"the gates are given as {','.join(interpretation.gates)}; expected an order of {','.join(GATES[n_gates])}"
         )
+    if interpretation.layer_order and (
+        tuple(number - 1 for number in interpretation.layer_order) not in fitting_orders(parts.stack.layers)
+    ):
+        numbers = ",".join(map(str, range(1, len(parts.stack.layers) + 1)))
+        raise ActivationError(
+            f"the order of the layers is given as {','.join(map(str, interpretation.layer_order))}; expected each of "
+            f"{numbers} once, so that a layer takes as many inputs as the one before it gives"
+        )
     if interpretation.transposed not in TRANSPOSED:
         raise ActivationError(f"transposed is {interpretation.transposed!r}; choose one of {', '.join(TRANSPOSED)}")
     if interpretation.transposed != "no" and parts.stack.n_hidden != parts.stack.n_units:
@@ -108,7 +116,8 @@ def _weights(parts: Parts, interpretation: Interpretation, cell: Cell) -> dict[s
     gates_in_file = [_GATE_OF_LETTER[letter] for letter in interpretation.gates]
     blocks_in_order = [gates_in_file.index(gate) for gate in cell.gate_names]
     signs = [-1 if interpretation.update_swapped and gate == "update_gate" else 1 for gate in cell.gate_names]
-    for n, found_layer in enumerate(parts.stack.layers):
+    order = interpretation.layer_order or range(1, len(parts.stack.layers) + 1)
+    for n, found_layer in enumerate(parts.stack.layers[number - 1] for number in order):
         layer = _arranged(found_layer, interpretation, joined=parts.stack.joined)
         by_gate = {
             "weight_ih": layer.input,

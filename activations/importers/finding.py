@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any, NoReturn
 
 from activations.errors import ActivationError
@@ -11,12 +12,13 @@ from activations.importers.keras.layers import find_keras, find_weight_lists
 from activations.importers.layers.input_and_readout import contradictions_of_names
 from activations.importers.layers.linear_layers import find_linears
 from activations.importers.layers.numpy_layers import find_lists, find_named
+from activations.importers.layers.paired_gates import find_paired
 from activations.importers.layers.parts import Parts, UnusedArrays
-from activations.importers.layers.repeated import distinct
 from activations.importers.layers.stacked_layers import find_stacked
 from activations.importers.layers.torch7_layers import find_torch7
 from activations.importers.layers.torch_layers import find_torch
 from activations.importers.layers.unread_kinds import named_kind, with_obstacles
+from activations.importers.repeated import distinct
 
 _Finder = Callable[[UnusedArrays, Mapping[str, Any]], Parts | None]
 _OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
@@ -31,12 +33,15 @@ _REPARAMETRISED_PAIRS = (("orig", "mask"), ("orig", "u"), ("g", "v"))
 _REPARAMETRISED = re.compile(r"(.*weight\w*?|.*bias\w*?)_(orig|mask|g|v)|.*parametrizations\..*")
 
 
-def find_parts(contents: Contents, prefix: str = "") -> Parts:
+def find_parts(
+    contents: Contents, prefix: str = "", has_vocabulary: Callable[[int], bool] = lambda n_characters: False
+) -> Parts:
     """Find the input, the layers and the read-out of a model in the contents of a file.
 
     Args:
         contents: The contents of the file.
         prefix: Only arrays whose names begin with this are considered.
+        has_vocabulary: Is there a vocabulary of so many characters? It tells which of two matrices is the read-out.
 
     Raises:
         ActivationError: If no model is found, or one of a kind that cannot be read.
@@ -55,7 +60,7 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
         )
     distinct_arrays = distinct(arrays)
     finders = (find_torch, find_keras, find_named, find_lists, find_weight_lists, _find_by_shapes)
-    all_once = UnusedArrays(distinct_arrays.arrays, distinct_arrays.names)
+    all_once = UnusedArrays(distinct_arrays.arrays, distinct_arrays.names, cache(has_vocabulary))
     finders_and_arrays = [(find, all_once) for find in finders]
     as_in_file = UnusedArrays(arrays)  # Torch7's networks say which arrays are the same
     for find, given in [(find_torch7, as_in_file), *finders_and_arrays]:
@@ -80,9 +85,9 @@ def _found_by(find: _Finder, arrays: UnusedArrays, facts: Mapping[str, Any]) -> 
 
 
 def _find_by_shapes(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
-    """Find layers of matrices under any names: of one matrix for each gate, or of one for all of them."""
+    """Find layers of matrices under any names: of one matrix for each gate, for all, or for two of a GRU's three."""
     solutions, errors = [], []
-    for find in (find_linears, find_stacked):
+    for find in (find_linears, find_stacked, find_paired):
         try:
             solutions.append(find(arrays.copy(), facts))
         except ActivationError as error:

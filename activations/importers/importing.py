@@ -1,7 +1,8 @@
 """Importing another program's model: find its parts, assemble a model of ours, and check it on a text."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,147 +17,21 @@ from activations.importers.contents import Contents
 from activations.importers.copies import refuse_copies
 from activations.importers.files import read_contents
 from activations.importers.finding import find_parts, says_that_there_are_no_biases, shortened_aside
+from activations.importers.imported_model import HINTS, MIN_CHARS, ImportedModel, with_options
 from activations.importers.interpretation import Interpretation
 from activations.importers.layers.parts import Parts, Stack
 from activations.importers.layers.unread_kinds import OWN_CODE, layers_in_the_way
-from activations.importers.search import Search, best_reading, losses_of_frequencies, search
+from activations.importers.search import best_reading, losses_of_frequencies, search
 from activations.importers.vocabulary.vocabularies import FoundVocabulary, find_vocabulary
-from activations.models.char_rnn import CharRNN
-from activations.models.evaluation import Evaluation, evaluate
+from activations.models.evaluation import evaluate
 from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import PLAIN, ReadingRule
 from activations.texts.tokenising import check_text
 from activations.texts.vocab import Vocabulary
 
-_SHOWN_CELLS = {"rnn_relu": "RNN (relu)", "gru_reset_before": "GRU (reset gate before the matrix)"}
 _IS_FORWARD = "is_forward_lm"  # in flair's files
-_MIN_CHARS = 200  # of a text that may decide something
-_GOOD_CHARS = 10_000
-_DEFAULTS = {
-    "hidden_first": "the inputs before the hidden states",
-    "update_swapped": "the update gate as the share of the old state",
-}
 _OTHER_TEXT = "check the import by a --text that has only the model's characters"
-_HINTS = (
-    "a vocabulary in another order (--vocab), gates in another order (--gates), matrices to be transposed "
-    "(--transposed), hidden states before inputs (--hidden-first), a text to be read in another way (--read-as, "
-    "--backwards, --eos, --sos), biases that the file leaves out, or a text of another kind than in training"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ImportedModel:
-    """An imported model, and how its file was interpreted.
-
-    Attributes:
-        model: The model, ready to read a text.
-        kind: What kind of file or object the source is.
-        parts: The parts that were found in the source.
-        interpretation: How the parts were interpreted.
-        vocabulary_source: Where the vocabulary comes from.
-        evaluation: How well the model predicts the text, if one was given.
-        requested: The interpretation before the text was consulted.
-        undecided: Fields of it that neither the source nor the user decided.
-        search: The losses of other interpretations on the text, if one was given.
-        pairs_nats_per_char: Loss on the text of the frequencies of pairs of characters; a good model has a lower one.
-        aside_in_short: What is left aside, many arrays in a container by the container's name.
-        is_without_biases: True if the file says that its layers have no biases, so that none are missing.
-    """
-
-    model: CharRNN
-    kind: str
-    parts: Parts
-    interpretation: Interpretation
-    vocabulary_source: str
-    evaluation: Evaluation | None = None
-    requested: Interpretation
-    undecided: frozenset[str]
-    search: Search | None = None
-    pairs_nats_per_char: float | None = None
-    aside_in_short: tuple[str, ...] = ()
-    is_without_biases: bool = False
-
-    def __str__(self) -> str:
-        config, parts, interpretation = self.model.config, self.parts, self.interpretation
-        kind = _SHOWN_CELLS.get(config.cell, config.cell.upper())
-        gates, transposed, rule = interpretation.gates, interpretation.transposed, interpretation.rule
-        lines = {
-            **parts.notes,
-            "gates": f"in the order {', '.join(gates)}" if len(gates) > 1 else "",
-            "transposed": f"{transposed} square matrices" if transposed != "no" else "",
-            "rule": "" if rule.is_plain else f"the text is read {rule}",
-            "joined": "the hidden states come before the inputs" if interpretation.hidden_first else "",
-            "forget": f"{interpretation.forget_bias:g} is added to the forget gate"
-            if interpretation.forget_bias
-            else "",
-            "update": "the update gate is the share of the candidate" if interpretation.update_swapped else "",
-            "activation": "" if interpretation.gate_function == "sigmoid" else f"{interpretation.gate_function} gates",
-            "vocabulary": f"{len(self.model.vocabulary)} characters: {self.vocabulary_source}",
-            "unused": ", ".join(parts.unused),
-            "left aside": ", ".join(self.aside_in_short),
-            **self._lines_of_search(),
-        }
-        return "\n".join(
-            [
-                f"{config.n_layers} {'layers' if config.n_layers > 1 else 'layer'} of {config.n_units} {kind} units, "
-                f"from {self.kind}: {parts.stack.form}",
-                *(f"  {name:<11}{line}" for name, line in lines.items() if line),
-            ]
-        )
-
-    def _lines_of_search(self) -> dict[str, str]:
-        if self.search is None or self.evaluation is None:
-            return {}
-        lines = {"text": f"{self.evaluation}; pairs of characters alone: {self.pairs_nats_per_char:.3f} nats"}
-        if self.interpretation != self.requested:
-            lines["settled"] = (
-                f"by the text, {_and(self.requested.changes(self.interpretation))}: "
-                f"{self.search.best_nats_per_char:.2f} nats per character on a sample, otherwise "
-                f"{self.search.nats_per_char:.2f}"
-            )
-        rival = self.search.rival_of(self.interpretation)
-        nats, rival_nats = (self.search.tried[tried].nats_per_char for tried in (self.interpretation, rival))
-        changes = self._undone(self.interpretation.changes(rival))
-        if round(rival_nats, 2) < round(nats, 2):
-            lines["better"] = f"{rival_nats:.2f} nats on a sample, {_with(changes)}; this one has {nats:.2f}"
-        else:
-            lines["next best"] = f"{rival_nats:.2f} nats, {_with(changes)}"
-        return lines
-
-    def _undone(self, changes: Mapping[str, str]) -> dict[str, str]:
-        """Describe changes back to what a program does by default; an option that was not given cannot be left out."""
-        undone = {field for field in self.undecided & changes.keys() if changes[field].startswith("without")}
-        return {field: _DEFAULTS.get(field, option) if field in undone else option for field, option in changes.items()}
-
-    @property
-    def warning(self) -> str | None:
-        """A warning for everyone who relies on the model, if there is reason for one."""
-        warnings = [*self.parts.stack.doubts, *self.parts.left_out]
-        if self.parts.unused:
-            warnings.append(f"{', '.join(self.parts.unused)} did not find a place in the model")
-        without_biases = self.parts.stack.without_biases
-        if without_biases and not self.is_without_biases:
-            are_all = len(without_biases) == len(self.parts.stack.layers)
-            what = "the layers have no biases" if are_all else f"{without_biases[0]} has no biases, unlike other layers"
-            warnings.append(f"{what}; if the model had some, it is not as good here as it was")
-        names = ", ".join(sorted(self.undecided)).replace("_", " ")
-        guessed = f" ({names} had to be guessed)" if names else ""
-        if self.evaluation is None:
-            warnings.append(
-                f"the interpretation is not checked{guessed}: give a --text that the model ought to predict well"
-            )
-        elif self.search is not None and self.search.n_chars < _MIN_CHARS:
-            warnings.append(
-                f"the interpretation is not checked{guessed}: the text has {self.search.n_chars} characters, which is "
-                f"too short to check it by; give one of {_MIN_CHARS} or more, better of {_GOOD_CHARS:,}"
-            )
-        elif self.pairs_nats_per_char is not None and self.evaluation.nats_per_char > self.pairs_nats_per_char:
-            warnings.append(
-                f"the model predicts the text worse ({self.evaluation.nats_per_char:.2f} nats per character) than the "
-                f"frequencies of pairs of characters do ({self.pairs_nats_per_char:.2f}); it may be {_HINTS}"
-            )
-        return "; ".join(warnings) or None
 
 
 def import_model(
@@ -171,6 +46,7 @@ def import_model(
     gate_function: str | None = None,
     update_swapped: bool | None = None,
     forget_bias: float | None = None,
+    layer_order: str | None = None,
     rule: ReadingRule = PLAIN,
     prefix: str = "",
     encoding: str = "utf-8",
@@ -194,6 +70,7 @@ def import_model(
         gate_function: Activation function of the gates, one of `equations.GATE_FUNCTIONS`.
         update_swapped: True if the update gate of a GRU is the share of the candidate in the new state.
         forget_bias: Number that the program adds to the pre-activation of an LSTM's forget gate, besides its bias.
+        layer_order: The layers from the input upwards, numbered as they are found, such as `2,1`.
         rule: What the model reads in place of the text as it stands. Characters that share an id in the source are read
             as one in any case.
         prefix: Only arrays whose names begin with this are considered.
@@ -210,18 +87,14 @@ def import_model(
     """
     contents = _contents(source)
     refuse_copies(contents, prefix)
-    parts = find_parts(contents, prefix)
+    find = partial(_find_vocabulary, vocabulary, contents, encoding=encoding, newlines=newlines)
+    parts = find_parts(contents, prefix, partial(_is_found, find))
     aside_in_short = shortened_aside(contents, parts)
     shapes = {name: array.shape for name, array in contents.arrays.items()}
     in_the_way = layers_in_the_way({name: shapes.get(name, ()) for name in parts.unused})
     if in_the_way and not force:  # then what it reads and predicts may be no characters
         _raise_unused(parts, in_the_way, aside_in_short)
-    if isinstance(vocabulary, Vocabulary):
-        found_vocabulary = FoundVocabulary(vocabulary, "given")
-    else:
-        found_vocabulary = find_vocabulary(
-            vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines
-        )
+    found_vocabulary = find(parts.n_characters)
     parts = replace(parts, aside=_without(parts.aside, found_vocabulary.name))
     requests = _requests(
         parts.stack,
@@ -232,6 +105,7 @@ def import_model(
         gate_function=gate_function,
         update_swapped=update_swapped,
         forget_bias=forget_bias,
+        layer_order=_numbers(layer_order, len(parts.stack.layers)),
     )
     requested_rule, rule = rule, _rule_of_file(rule, found_vocabulary, contents)
     rule.check(found_vocabulary.vocabulary)
@@ -261,6 +135,22 @@ def _without(names: tuple[str, ...], removed: str | None) -> tuple[str, ...]:
     return tuple(name for name in names if name != removed)
 
 
+def _find_vocabulary(
+    vocabulary: str | Vocabulary | None, contents: Contents, n_characters: int, *, encoding: str, newlines: str
+) -> FoundVocabulary:
+    if isinstance(vocabulary, Vocabulary):
+        return FoundVocabulary(vocabulary, "given")
+    return find_vocabulary(vocabulary, n_characters, contents, encoding=encoding, newlines=newlines)
+
+
+def _is_found(find: Callable[[int], FoundVocabulary], n_characters: int) -> bool:
+    """Is a vocabulary of so many characters found?"""
+    try:
+        return len(find(n_characters).vocabulary) == n_characters
+    except (ActivationError, OSError):
+        return False
+
+
 def _rule_of_file(rule: ReadingRule, found_vocabulary: FoundVocabulary, contents: Contents) -> ReadingRule:
     """Add to a reading rule what the file says: how its vocabulary is used, and that flair's model reads backwards."""
     directions = [value for name, value in contents.facts.items() if name.rpartition(".")[2] == _IS_FORWARD]
@@ -273,7 +163,7 @@ def _rule_of_file(rule: ReadingRule, found_vocabulary: FoundVocabulary, contents
 
 
 def _requests(
-    stack: Stack, gates: str | None, hidden_first: bool | None, **options: str | float | None
+    stack: Stack, gates: str | None, hidden_first: bool | None, **options: str | float | tuple[int, ...] | None
 ) -> dict[str, Any]:
     """Return the fields of the interpretation that the user requests."""
     if hidden_first and not stack.joined and "hidden_first" not in stack.undecided:
@@ -281,6 +171,17 @@ def _requests(
     spelled_gates = _letters(gates, stack.gates) if gates else None
     fields = {"gates": spelled_gates, "hidden_first": hidden_first, **options}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _numbers(spelling: str | None, n_layers: int) -> tuple[int, ...] | None:
+    """Return the numbers of layers in an order; in that of the file they are none."""
+    if spelling is None:
+        return None
+    words = [word.strip() for word in spelling.split(",")]
+    if not all(re.fullmatch(r"\d{1,3}", word) for word in words):
+        raise ActivationError(f"the order of the layers is given as {spelling}; expected numbers, such as 2,1")
+    numbers = tuple(map(int, words))
+    return () if numbers == tuple(range(1, n_layers + 1)) else numbers
 
 
 def _letters(spelling: str, default: str) -> str:
@@ -352,23 +253,23 @@ def _checked(
     singles, pairs = losses_of_frequencies(text, rule, vocabulary)
     result = replace(result, search=searched, pairs_nats_per_char=pairs)
     pairs_of_best = losses_of_frequencies(text, searched.best.rule, vocabulary)[1]
-    is_convincing = searched.best_nats_per_char < pairs_of_best and len(text) >= _MIN_CHARS
+    is_convincing = searched.best_nats_per_char < pairs_of_best and len(text) >= MIN_CHARS
     if searched.changes and is_convincing:
         if not set(searched.changes) <= result.undecided:
             raise ActivationError(
                 f"interpreted like this, the model has a loss of {searched.nats_per_char:.2f} nats per character on a "
-                f"sample of the text; it has {searched.best_nats_per_char:.2f} {_with(searched.changes)}; do that, "
-                "or keep this interpretation with --force"
+                f"sample of the text; it has {searched.best_nats_per_char:.2f} {with_options(searched.changes)}; do "
+                "that, or keep this interpretation with --force"
             )
         model = assemble(result.parts, searched.best, vocabulary)
         result = replace(result, model=model, interpretation=searched.best)
-    best = f" ({_with(searched.changes)})" if searched.changes else ""
+    best = f" ({with_options(searched.changes)})" if searched.changes else ""
     evaluation = evaluate(result.model, text, replace_unknown=True, progress=progress)
-    if evaluation.nats_per_char > singles and len(text) >= _MIN_CHARS and not force:
+    if evaluation.nats_per_char > singles and len(text) >= MIN_CHARS and not force:
         raise ActivationError(
             f"the model predicts the text worse ({evaluation.nats_per_char:.2f} nats per character) than the "
             f"frequencies of its characters alone do ({singles:.2f}), and no interpretation near this one does better "
-            f"than {searched.best_nats_per_char:.2f}{best}; it may be {_HINTS}; or keep it with --force"
+            f"than {searched.best_nats_per_char:.2f}{best}; it may be {HINTS}; or keep it with --force"
             + "".join(f"; {doubt}" for doubt in (*result.parts.stack.doubts, *result.parts.left_out))
         )
     return replace(result, evaluation=evaluation)
@@ -377,7 +278,7 @@ def _checked(
 def _raise_unknown(result: ImportedModel, text: Corpus, error: ActivationError, max_changes: int) -> NoReturn:
     """Say which reading of a text makes all of its characters known to a model, if there is one that is any good."""
     vocabulary, interpretation = result.model.vocabulary, result.interpretation
-    if len(text) < _MIN_CHARS:
+    if len(text) < MIN_CHARS:
         raise error
     best = best_reading(
         result.parts, interpretation, vocabulary, text, max_changes=max_changes, undecided=result.undecided
@@ -388,22 +289,16 @@ def _raise_unknown(result: ImportedModel, text: Corpus, error: ActivationError, 
     are_unknown = f"{n_unknown:,} characters of the text are" if n_unknown > 1 else "1 character of the text is"
     examples = ", ".join(map(repr, map(chr, first)))
     unknown = f"{are_unknown} not in the model's vocabulary of {len(vocabulary)}: first {examples}"
-    singles, options = losses_of_frequencies(text, best[0].rule, vocabulary)[0], _with(interpretation.changes(best[0]))
+    singles, options = (
+        losses_of_frequencies(text, best[0].rule, vocabulary)[0],
+        with_options(interpretation.changes(best[0])),
+    )
     if not best[1] < singles:
         raise ActivationError(
             f"{unknown}; {options} it knows all, but predicts them worse ({best[1]:.2f} nats per character) than their "
-            f"frequencies alone do ({singles:.2f}), so more than this is wrong: it may be {_HINTS}; or {_OTHER_TEXT}"
+            f"frequencies alone do ({singles:.2f}), so more than this is wrong: it may be {HINTS}; or {_OTHER_TEXT}"
         ) from error
     raise ActivationError(
         f"{unknown}; it knows all, and has a loss of {best[1]:.2f} nats per character on a sample of the text, "
         f"{options}; do that, or {_OTHER_TEXT}"
     ) from error
-
-
-def _and(changes: Mapping[str, str]) -> str:
-    return " and ".join(changes.values())
-
-
-def _with(changes: Mapping[str, str]) -> str:
-    options = _and(changes)
-    return options if options.startswith("without") else f"with {options}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from activations.importers.layers.parts import Parts
+from activations.importers.layers.parts import Parts, fitting_orders
 from activations.importers.readings import Reading
 from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.texts.reading_rule import PLAIN, ReadingRule
@@ -29,6 +29,7 @@ class Interpretation:
             char-rnn, and not that of the old state.
         forget_bias: Number that the program adds to the pre-activation of an LSTM's forget gate, besides its bias; 1 in
             TensorFlow's BasicLSTMCell and in many programs written by hand.
+        layer_order: The layers as they are found, counted from 1, from the input upwards; empty if they are in order.
         characters: The vocabulary in the order of the ids.
         rule: What the model reads in place of the text as it stands.
         documents: `lines` if each line of the text is a document of its own; empty for documents as the text has them.
@@ -42,6 +43,7 @@ class Interpretation:
     gate_function: str = "sigmoid"
     update_swapped: bool = False
     forget_bias: float = 0.0
+    layer_order: tuple[int, ...] = ()
     rule: ReadingRule = PLAIN
     documents: str = ""
 
@@ -71,6 +73,9 @@ class Interpretation:
             options["update_swapped"] = "--update-swapped" if changed.update_swapped else "without --update-swapped"
         if changed.forget_bias != self.forget_bias:
             options["forget_bias"] = f"--forget-bias {changed.forget_bias:g}"
+        if changed.layer_order != self.layer_order:
+            spelled_order = ",".join(map(str, changed.layer_order))
+            options["layer_order"] = f"--layer-order {spelled_order}" if spelled_order else "without --layer-order"
         if changed.characters != self.characters:
             options["vocabulary"] = _describe_order(self.characters, changed.characters)
         if spelled := self.reading.options(changed.reading):
@@ -112,6 +117,10 @@ def neighbours(
         yield from (replace(interpretation, transposed=transposed) for transposed in TRANSPOSED)
     if parts.stack.joined or "hidden_first" in parts.stack.undecided:
         yield replace(interpretation, hidden_first=not interpretation.hidden_first)
+    if "layer_order" in parts.stack.undecided:
+        for positions in fitting_orders(parts.stack.layers):
+            numbers = tuple(n + 1 for n in positions)
+            yield replace(interpretation, layer_order=() if list(numbers) == sorted(numbers) else numbers)
     characters = interpretation.characters
     orders = ["".join(sorted(characters)), characters[1:] + characters[:1], characters[-1:] + characters[:-1]]
     if set(first_seen) == set(characters):

@@ -42,6 +42,7 @@ _SPARE_BYTES = 1_000_000
 _MAX_SENTENCE = 1_000
 _NUMBERS = {*(f"{kind}{n}" for kind in ("int", "uint", "float") for n in (8, 16, 32, 64)), "bool"}
 _FILTERS = {1, 2, 3, 32_000}  # deflate, shuffle, checksum and LZF, which every h5py has
+_STRINGS = "strings"
 _CRASHED = "opening it crashes the HDF5 library, or takes too much memory or time"
 
 Attribute = str | int | float | list[str]
@@ -55,11 +56,13 @@ class ForeignHDF5:
         arrays: The arrays of numbers by their paths, such as `model_weights/lstm/kernel:0`, in the order of the file.
         attributes: The attributes of every group and array by its path; the path of the file itself is empty. Only
             strings, lists of strings and single numbers are read.
-        unread: The type of every array of anything but numbers, by its path.
+        strings: Every array of strings with at most one axis, by its path, as a list; a string by itself as it is.
+        unread: The type of every array of anything else, by its path.
     """
 
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     attributes: dict[str, dict[str, Attribute]] = field(default_factory=dict)
+    strings: dict[str, list[str] | str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
 
@@ -103,7 +106,7 @@ def _receive(pipe: IO[bytes]) -> ForeignHDF5:
         if len(content) < n_bytes:
             raise ActivationError(_CRASHED)
         arrays[name] = np.frombuffer(content, kind).reshape(shape)
-    return ForeignHDF5(arrays, answer["attributes"], answer["unread"])
+    return ForeignHDF5(arrays, answer["attributes"], answer["strings"], answer["unread"])
 
 
 def send(path: str) -> None:
@@ -164,7 +167,7 @@ class _Reader:
         """Return names, types and shapes of all arrays, and the attributes of everything."""
         import h5py
 
-        header: dict[str, Any] = {"arrays": [], "attributes": {}, "unread": {}}
+        header: dict[str, Any] = {"arrays": [], "attributes": {}, "strings": {}, "unread": {}}
         for name, thing in _things(file):
             if attributes := dict(self._attributes(thing)):
                 header["attributes"][name] = attributes
@@ -172,11 +175,29 @@ class _Reader:
                 continue
             type_name = _type_name(thing)
             if type_name not in _NUMBERS:
-                header["unread"][name] = type_name
+                strings = self._strings(name, thing) if type_name == _STRINGS else None
+                if strings is None:
+                    header["unread"][name] = type_name
+                else:
+                    header["strings"][name] = strings
                 continue
             self._check(name, thing)
             header["arrays"].append((name, thing.dtype.str, thing.shape))
         return header
+
+    def _strings(self, name: str, array: "h5py.Dataset") -> list[str] | str | None:
+        """Return an array of strings, such as a vocabulary; None if it has several axes, or no place in memory."""
+        if array.shape is None or len(array.shape) > 1 or array.dtype.kind not in "SO":
+            return None
+        self._check(name, array)
+        self._attribute_bytes_left -= array.dtype.itemsize * math.prod(array.shape)
+        if self._attribute_bytes_left < 0:
+            raise ActivationError(f"{name} has more strings than any model's vocabulary")
+        value = _plain(array[()])
+        if not isinstance(value, str | list):
+            return None
+        self._attribute_bytes_left -= len(value) if isinstance(value, str) else sum(map(len, value))
+        return value
 
     def _check(self, name: str, array: "h5py.Dataset") -> None:
         properties = array.id.get_create_plist()
@@ -217,7 +238,7 @@ def _type_name(array: "h5py.Dataset") -> str:
         kind, name = array.dtype.kind, array.dtype.name
     except TypeError:  # numpy has no such type
         return "unknown"
-    return "strings" if kind in "SOU" or array.shape is None else str(name)[:100]
+    return _STRINGS if kind in "SOU" or array.shape is None else str(name)[:100]
 
 
 def _texts(value: Attribute) -> list[str]:

@@ -15,7 +15,7 @@ from probe.cli.show import TableCell, progress, say, show_rows, warn
 from probe.cli.training_options import Gates
 
 if TYPE_CHECKING:
-    from activations.importers.importing import ImportedModel
+    from activations.importers.imported_model import ImportedModel
     from activations.texts.corpus import Corpus
 
 if TYPE_CHECKING:
@@ -66,6 +66,14 @@ class LayoutOptions:
         float | None,
         Option(help="Number that the program adds to an LSTM's forget gate, besides its bias.", show_default=False),
     ] = None
+    layer_order: Annotated[
+        str | None,
+        Option(
+            help="The layers from the input upwards, numbered as they are found, such as 2,1, where the file does not "
+            "say.",
+            show_default=False,
+        ),
+    ] = None
     prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = ""
     force: Annotated[
         bool,
@@ -85,6 +93,7 @@ class LayoutOptions:
             "gate_function": self.gate_function,
             "update_swapped": self.update_swapped,
             "forget_bias": self.forget_bias,
+            "layer_order": self.layer_order,
             "prefix": self.prefix,
             "force": self.force,
         }
@@ -192,6 +201,7 @@ def _row(result: "ImportedModel", output: Path) -> dict[str, TableCell]:
         "gate_function": result.interpretation.gate_function,
         "update_swapped": result.interpretation.update_swapped,
         "forget_bias": result.interpretation.forget_bias,
+        "layer_order": ",".join(map(str, result.interpretation.layer_order)),
         "vocabulary_source": result.vocabulary_source,
         "reading_rule": str(result.interpretation.rule),
         "read_out": result.parts.notes["read-out"],

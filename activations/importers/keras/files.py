@@ -99,6 +99,11 @@ def _contents(hdf5: ForeignHDF5, config: str, version: str) -> Contents:
         contents.roles[name] = ArrayRole("learned" if may_be_learned(array) else "aside", _path(name))
         if may_be_weights(array):
             contents.arrays[name] = array
+        if array.ndim == 1 and array.dtype.kind in "iu":  # code points, perhaps
+            contents.plain_values[name] = array.tolist()
+    for name, strings in hdf5.strings.items():
+        contents.roles[name] = ArrayRole("aside", _path(name))
+        contents.plain_values[name] = strings
     for name, type_name in hdf5.unread.items():
         contents.roles[name] = ArrayRole("aside" if type_name == "strings" else "learned", _path(name))
         contents.unread.append(name)

@@ -14,7 +14,7 @@ from activations.importers.keras.configuration import KerasLayer
 from activations.importers.keras.files import CONFIG, VERSION
 from activations.importers.keras.weights import WeightGroup, take_layer, with_ends
 from activations.importers.layers.input_and_readout import with_input_and_readout
-from activations.importers.layers.parts import Parts, Stack, UnusedArrays
+from activations.importers.layers.parts import Parts, Stack, UnusedArrays, doubt_of_order, fitting_orders
 
 _NUMBERED = re.compile(r"(?P<group>.*[./])?(?P<cell>cell/)?vars/(?P<number>[0-9]{1,3})")
 _NAMED = re.compile(r"(?P<group>.*[./])?(?P<role>\w+?)(:0)?")
@@ -129,15 +129,18 @@ def _by_names(arrays: UnusedArrays, groups: Sequence[WeightGroup], facts: Mappin
     taken = [take_layer(arrays, group) for group in recurrent]
     n_gates = taken[0].layer.n_gates
     undecided = {"gate_function"} if n_gates > 1 else {"cell"}
+    is_order_told = facts.get(VERSION) or len(names_without_numbers) == 1
+    if not is_order_told and (orders := fitting_orders([layer.layer for layer in taken])):
+        taken, recurrent = [taken[n] for n in orders[0]], [recurrent[n] for n in orders[0]]
+        undecided |= {"layer_order"} if len(orders) > 1 else set()
     if n_gates == 3 and not taken[0].n_biases:
         undecided.add("cell")
     if VERSION not in facts and n_gates > 1:
         undecided.add("gates")
     doubts = [_zoneout(facts, group) for group in recurrent]
-    if not facts.get(VERSION) and len(names_without_numbers) > 1:
-        doubts.append(
-            f"{' and '.join(group.name for group in recurrent)} are taken as layers on one another, in this order"
-        )
+    if not is_order_told:
+        group_names = [group.name for group in recurrent]
+        doubts.append(doubt_of_order(group_names, is_undecided="layer_order" in undecided))
     stack = Stack(
         form="Keras's recurrent layers" if is_of_keras else "Haste's recurrent layers, or others of the same names",
         layers=[layer.layer for layer in taken],

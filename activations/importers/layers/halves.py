@@ -24,13 +24,26 @@ def is_named_hidden(name: str) -> bool:
     >>> is_named_hidden("cell.h2h.weight"), is_named_hidden("Wh"), is_named_hidden("Wo")
     (True, True, False)
     """
-    words = [word for word in re.split(r"[./:]", name.lower()) if word not in ("weight", "kernel")]
-    return bool(words) and _OF_HIDDEN.fullmatch(words[-1].rstrip("_0123456789")) is not None
+    return _OF_HIDDEN.fullmatch(_last_word(name)) is not None
+
+
+def is_named_input(name: str) -> bool:
+    """Does the name of a matrix say that it acts on inputs?
+
+    >>> is_named_input("params/Wxh"), is_named_input("Why")
+    (True, False)
+    """
+    return _OF_INPUT.fullmatch(_last_word(name)) is not None
+
+
+def _last_word(name: str) -> str:
+    words = [word for word in re.split(r"[./:]", name.lower()) if word not in ("weight", "kernel", "0", "")]
+    return words[-1].rstrip("_0123456789") if words else ""
 
 
 def _distinctive_words(first: str, second: str) -> tuple[str, str]:
     """Return the last words in which two names differ, in lower case and without numbers at their ends."""
-    words = [name.lower().split(".") for name in (first, second)]
+    words = [re.split(r"[./:]", name.lower()) for name in (first, second)]
     while min(map(len, words)) > 1 and words[0][-1] == words[1][-1]:
         words = [parts[:-1] for parts in words]
     distinctive = [_NORM.sub("", parts[-1]).rstrip("_0123456789") for parts in words]

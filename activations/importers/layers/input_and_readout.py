@@ -7,9 +7,9 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.layers.halves import is_named_hidden
+from activations.importers.layers.halves import is_named_hidden, is_named_input
 from activations.importers.layers.lstm_options import with_lstm_options
-from activations.importers.layers.parts import Matrix, Parts, Stack, UnusedArrays
+from activations.importers.layers.parts import Matrix, Parts, Stack, UnusedArrays, bias_beside
 from activations.importers.layers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
 
 _EMBEDDING_NAMES = re.compile(r"emb|encoder|lookup|wte|input|i2e", re.IGNORECASE)
@@ -54,12 +54,16 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
     n_inputs, n_hidden = stack.n_inputs, stack.n_hidden
     candidates = _candidates(arrays)
     readouts = [candidate for candidate in candidates if candidate.shape[1] == n_hidden]
-    if transposed and not readouts:
-        readouts = [
+    if transposed:
+        flipped = [
             candidate._replace(shape=candidate.shape[::-1], transposed=True)
             for candidate in candidates
             if candidate.shape[0] == n_hidden
         ]
+        readouts = flipped if _are_before_layers(readouts, flipped, n_inputs) else readouts
+    if len({candidate.shape[0] for candidate in readouts}) > 1:
+        may_be_readout = [c for c in readouts if c.bias or not _EMBEDDING_NAMES.search(c.name)]
+        readouts = [c for c in may_be_readout if arrays.has_vocabulary(c.shape[0])] or readouts
     readout = _choose_readout(readouts, n_inputs, n_hidden)
     n_characters = readout.shape[0]
     matrix = arrays.take(readout.name, 2)
@@ -81,6 +85,23 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
         f"{readout.name} {matrix.shape}",
         embedding,
         input_note,
+    )
+
+
+def _are_before_layers(as_in_file: list[_Candidate], flipped: list[_Candidate], n_inputs: int) -> bool:
+    """Are matrices with a row for each character no read-outs beside those of row vectors, which have a column each?
+
+    There are none, or one that has as many columns as layer 0 has inputs, no bias, and no name of a read-out.
+    """
+    if not as_in_file or not flipped:
+        return not as_in_file
+    first, *others = as_in_file
+    is_embedding = not others and first.shape[1] == n_inputs and not first.bias
+    return (
+        is_embedding
+        and first.name not in [candidate.name for candidate in flipped]
+        and first.shape in [candidate.shape for candidate in flipped]
+        and not _READOUT_NAMES.search(first.name)
     )
 
 
@@ -130,18 +151,19 @@ def _raise_no_embedding(
 def contradictions_of_names(parts: Parts) -> tuple[int, int]:
     """Return how far names contradict what shapes allow: those of the read-out, and those of the layers.
 
-    The first number is 0 if the read-out has a name of read-outs, 2 if it has one of matrices on hidden states,
-    otherwise 1; the second is that of embeddings' names among the layers.
+    The first number is 0 if the read-out has a name of read-outs, 2 if it has one of matrices in a layer, otherwise 1;
+    the second is that of embeddings' names among the layers.
     """
     name = parts.notes["read-out"].partition(" (")[0]
-    of_readout = 0 if _READOUT_NAMES.search(name) else 2 if is_named_hidden(name) else 1
+    is_of_layer = is_named_hidden(name) or is_named_input(name)
+    of_readout = 0 if _READOUT_NAMES.search(name) else 2 if is_of_layer else 1
     return of_readout, len(_TABLE_NAMES.findall(parts.notes["layers"]))
 
 
 def _candidates(arrays: UnusedArrays) -> list[_Candidate]:
     candidates = []
     for name, shape in arrays.matrices().items():
-        bias = re.sub(r"weight$", "bias", name)
+        bias = bias_beside(name)
         has_bias = bias != name and bias in arrays
         candidates.append(_Candidate(name, shape, bias if has_bias else None))
     return candidates
@@ -182,7 +204,7 @@ def _is_named_linear(name: str) -> bool:
 def _loose_bias(arrays: UnusedArrays, n_characters: int, n_units: int) -> str | None:
     """Return the name of the bias of a read-out that is a bare matrix and not a linear layer, if it has one."""
     vectors = arrays.vectors(n_characters)
-    named = [name for name in vectors if re.search(r"(^|[._])b", name)]
+    named = [name for name in vectors if re.search(r"(^|[._/:])b", name)]
     vectors = named or [name for name in vectors if not _NO_BIAS.search(name)]
     if len(vectors) == 1 and (n_characters != n_units or named):
         return vectors[0]

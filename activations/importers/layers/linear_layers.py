@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.layers.input_and_readout import with_input_and_readout
+from activations.importers.layers.halves import is_hidden_first
+from activations.importers.layers.input_and_readout import contradictions_of_names, with_input_and_readout
 from activations.importers.layers.parts import (
     GATES,
     ImportedLayer,
@@ -23,17 +24,22 @@ from activations.importers.layers.parts import (
     Parts,
     Stack,
     UnusedArrays,
+    bias_beside,
     joined_layer_of,
     layer_of,
 )
 from activations.importers.layers.unread_kinds import OWN_CODE
 
+_CANDIDATE = (  # hbar, h_tilde, c_hat, new_memory, cand, …
+    r"cand\w*|prop(osal)?|new(_?\w*)?|mod(ulation)?|act(ivation)?|(h|hid|hidden|c|n|g|s)_?(hat|bar|tilde?|til|cand\w*|new|"
+    r"prime|prop\w*)|(hat|bar|tilde)_?[hcns]|hidden|mem(ory)?|tanh"
+)
 _LETTERS = {
-    4: {"i": r"i|in|input", "f": r"f|forget", "g": r"c|g|n|cell|cand\w*|c_?hat|new|u|update", "o": r"o|out|output"},
-    3: {"r": r"r|reset", "z": r"z|u|update", "n": r"n|h|c|g|cand\w*|new|h_?hat"},
+    4: {"i": r"i|in|input", "f": r"f|forget", "g": rf"c|g|n|a|cell|u|update|{_CANDIDATE}", "o": r"o|out|output"},
+    3: {"r": r"r|res|rst|reset", "z": r"z|u|upd|update", "n": rf"n|h|c|g|in|a|{_CANDIDATE}"},
     1: {},
 }
-_LAYER_NUMBER = re.compile(r"(layer|cell|rnn|block|level)s?[._]?\|")
+_LAYER_NUMBER = re.compile(r"(layer|cell|rnn|block|level)s?[._/:]?\|")
 _OF_HIDDEN = re.compile(r"^h|hid|rec|prev|state")
 _OF_INPUT = re.compile(r"^[xi]|inp|emb|char")
 _MAX_NUMBERS = 4
@@ -81,6 +87,9 @@ def find_linears(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None
     errors: list[ActivationError] = []
     for attempt in [*_separate(shapes), *_joined(shapes)]:
         left = arrays.copy()
+        biases = [left.arrays.get(bias_beside(name)) for name in attempt.names]
+        if any(bias.size != attempt.n_units for bias in biases if bias is not None and bias.ndim == 1):
+            continue  # linear layers of other sizes
         try:
             stack = _joined_layers(left, attempt) if attempt.joined else _separate_layers(left, shapes, attempt)
             if stack is not None:
@@ -89,7 +98,7 @@ def find_linears(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None
             errors.append(error)
     if not solutions and errors:
         raise errors[0]
-    return min(solutions, key=lambda parts: len(parts.unused), default=None)
+    return min(solutions, key=lambda parts: (len(parts.unused), contradictions_of_names(parts)), default=None)
 
 
 def _separate(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
@@ -142,6 +151,8 @@ def _separate_layers(arrays: UnusedArrays, shapes: Mapping[str, tuple[int, int]]
         patterns, is_known = _input_first(patterns, shapes, attempt.n_units, hidden_around)
         if n_gates == 1 and not is_known:
             return None  # any two square matrices would do
+        if n_gates == 1 and is_hidden_first([next(iter(pattern.by_tag.values())) for pattern in patterns]):
+            return None  # names say the opposite of what the shapes would have to mean
         if n_gates > 1 and (_LAYER_NUMBER.search(patterns[0].around) or _differ_in_numbers_only(*patterns)):
             return None  # several simple layers, not gates
         hidden_around = _without_digits(patterns[1].around)
@@ -280,7 +291,7 @@ def _distinctive_part(pattern: _Pattern, other: _Pattern) -> str:
     """Return what one pattern has around its tags and the other has not, in lower case."""
     before = _common_start([pattern.around, other.around])
     after = _common_start([pattern.around[len(before) :][::-1], other.around[len(before) :][::-1]])
-    return pattern.around[len(before) : len(pattern.around) - len(after)].replace("|", " ").lower().strip(" _.")
+    return pattern.around[len(before) : len(pattern.around) - len(after)].replace("|", " ").lower().strip(" _./:")
 
 
 def _common_start(names: Sequence[str]) -> str:
@@ -294,20 +305,32 @@ def _without_digits(text: str) -> str:
 
 
 def _letter(tag: str, n_gates: int) -> str | None:
-    word = re.sub(r"(_?gate|_?state)?$", "", tag.lower().strip("_.|"))
+    word = re.sub(r"(_?gate|_?state)?$", "", tag.lower().strip("_./:|"))
     return next((letter for letter, names in _LETTERS[n_gates].items() if re.fullmatch(names, word)), None)
 
 
 def _names_all_gates(pattern: _Pattern, n_gates: int) -> bool:
-    return {_letter(tag, n_gates) for tag in pattern.by_tag} == set(_LETTERS[n_gates])
+    return bool(_by_letter(pattern, n_gates))
+
+
+def _by_letter(pattern: _Pattern, n_gates: int) -> dict[str, str]:
+    """Return the names of the matrices by the letters of their gates; empty if their tags do not name the gates.
+
+    Words may begin or end alike (`update`, `candidate`), so that a tag is a part of one: then the whole words count.
+    """
+    before, _, after = pattern.around.partition("|")
+    start, end = re.findall(r"[A-Za-z]*$", before)[0], re.findall(r"^[A-Za-z]*", after)[0]
+    for first, last in (("", ""), ("", end), (start, end)):
+        by_letter = {_letter(f"{first}{tag}{last}", n_gates): name for tag, name in pattern.by_tag.items()}
+        if by_letter.keys() == _LETTERS[n_gates].keys():
+            return {letter: name for letter, name in by_letter.items() if letter}
+    return {}
 
 
 def _in_order(pattern: _Pattern, n_gates: int) -> list[str]:
     """Sort the names in our order of the gates; keep the order of the file if the tags do not name the gates."""
-    if not _names_all_gates(pattern, n_gates):
-        return list(pattern.by_tag.values())
-    by_letter = {_letter(tag, n_gates): name for tag, name in pattern.by_tag.items()}
-    return [by_letter[letter] for letter in GATES[n_gates]]
+    by_letter = _by_letter(pattern, n_gates)
+    return [by_letter[letter] for letter in GATES[n_gates]] if by_letter else list(pattern.by_tag.values())
 
 
 def _take_rows(arrays: UnusedArrays, name: str, transposed: bool) -> Matrix:
@@ -317,7 +340,7 @@ def _take_rows(arrays: UnusedArrays, name: str, transposed: bool) -> Matrix:
 
 def _take_biases(arrays: UnusedArrays, names: Sequence[str], n_units: int) -> Matrix | None:
     """Take the biases of linear layers and stack them, with 0 where one is missing; None if there are none."""
-    biases = [re.sub(r"weight$", "bias", name) for name in names]
+    biases = [bias_beside(name) for name in names]
     if not any(bias in arrays and bias != name for bias, name in zip(biases, names, strict=True)):
         return None
     return np.concatenate(
@@ -349,7 +372,7 @@ def _bare_biases(arrays: UnusedArrays, pattern: _Pattern, order: Sequence[str], 
         [by_tag[tag] for tag in sorted(by_tag, key=lambda tag: order.index(pattern.by_tag[tag]))]
         for around, by_tag in by_around.items()
         if len(by_tag) == len(pattern.by_tag) == len(set(by_tag.values()))
-        and re.search(r"(^|[._|])b", around)
+        and re.search(r"(^|[._/:|])b", around)
         and re.findall(r"\d+", around) == layer_numbers
     ]
     return biases[:2]

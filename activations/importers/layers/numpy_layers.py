@@ -1,7 +1,8 @@
 """Finding the layers of networks written in numpy: by their names, or by their position in a list."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,7 @@ _OF_TRAINING = re.compile(r"hprev|sh|m(wxh|whh|why|bh|by)|d(wxh|whh|why|bh|by)")
 
 def find_named(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
     """Find the network of min-char-rnn: Wxh, Whh, bh, Why, by; x @ Wxh + h @ Whh + bh, or the same with columns."""
-    by_key = {_key(name): name for name in arrays.arrays}
-    for names in _NAMES:
+    for by_key, names in product(_by_key(arrays), _NAMES):
         numbers = sorted(
             (key.removeprefix(names["input"]) for key in by_key if re.fullmatch(names["input"] + r"\d{0,4}", key)),
             key=lambda number: int(number or 0),
@@ -75,8 +75,19 @@ def _has_other_gates(arrays: UnusedArrays, names: Mapping[str, str], recurrent: 
     return sum(candidate == shape and not family.fullmatch(_key(name)) for name, candidate in shapes.items()) > 1
 
 
+def _by_key(arrays: UnusedArrays) -> Iterator[dict[str, str]]:
+    """Yield the names by what they end in, and by what they end in without words that all begin with (`rnn_Wxh`)."""
+    yield {_key(name): name for name in arrays.arrays}
+    first, last = min(arrays.arrays, default=""), max(arrays.arrays, default="")
+    n_alike = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    n_alike = first[:n_alike].rfind("_") + 1
+    yield {_key(name[n_alike:]): name for name in arrays.arrays}
+
+
 def _key(name: str) -> str:
-    return re.sub(r"[\W_]", "", name.rpartition(".")[2]).lower()
+    """Return the last part of a name, in lower case and without signs: `wxh` of `params/W_xh` and `net.Wxh:0`."""
+    last = re.split(r"[./:|\\]", re.sub(r":\d+$", "", name))[-1]
+    return re.sub(r"[\W_]", "", last).lower()
 
 
 def find_lists(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:

@@ -1,7 +1,9 @@
 """The parts of another program's model: the input, the layers and the read-out."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from activations.importers.contents import Arrays
 from activations.importers.layers.unread_kinds import OWN_CODE
 
 GATES = {4: "ifgo", 3: "rzn", 1: "h"}
+_MAX_REORDERED = 5
 _CELLS = {4: "lstm", 3: "gru", 1: "rnn"}
 
 Matrix = NDArray[np.float32]
@@ -85,7 +88,7 @@ class Stack:
         update_swapped: True if the update gate of a GRU is the share of the candidate in the new state.
         joined: True if one matrix acts on inputs and hidden states, [x; h].
         undecided: Fields of `Interpretation` that names and shapes leave open: `gates`, `cell`, `transposed`,
-            `hidden_first`, `gate_function`, `update_swapped`, `forget_bias`.
+            `hidden_first`, `gate_function`, `update_swapped`, `forget_bias`, `layer_order`.
         doubts: Sentences about what may differ in the program that wrote the file, and cannot be seen in it.
 
     Raises:
@@ -225,16 +228,23 @@ class UnusedArrays:
     Attributes:
         arrays: The arrays by name.
         aside: Names of arrays that were found not to belong to the model.
+        has_vocabulary: Is there a vocabulary of so many characters, in the file or beside it?
     """
 
-    def __init__(self, arrays: Arrays, names_in_file: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    def __init__(
+        self,
+        arrays: Arrays,
+        names_in_file: Mapping[str, tuple[str, ...]] | None = None,
+        has_vocabulary: Callable[[int], bool] = lambda n_characters: False,
+    ) -> None:
         self.arrays = dict(arrays)
         self.aside: list[str] = []
+        self.has_vocabulary = has_vocabulary
         self._names_in_file = names_in_file or {}
 
     def copy(self) -> "UnusedArrays":
         """Return the same arrays for another attempt, in which none is set aside."""
-        return UnusedArrays(self.arrays, self._names_in_file)
+        return UnusedArrays(self.arrays, self._names_in_file, self.has_vocabulary)
 
     def names_in_file(self, name: str) -> tuple[str, ...]:
         """Return all names that an array has in the file."""
@@ -266,6 +276,35 @@ class UnusedArrays:
     def matrices(self) -> dict[str, tuple[int, int]]:
         """Return the shapes of all arrays with two axes, by name."""
         return {name: (array.shape[0], array.shape[1]) for name, array in self.arrays.items() if array.ndim == 2}
+
+
+def fitting_orders(layers: Sequence[ImportedLayer]) -> list[tuple[int, ...]]:
+    """Return the orders in which each of some layers takes what the one before gives, as positions; at most 5 layers.
+
+    The order as given comes first if it fits.
+    """
+    if len(layers) > _MAX_REORDERED:
+        return []
+    return [
+        order
+        for order in permutations(range(len(layers)))
+        if all(layers[n].n_inputs == layers[below].n_hidden for below, n in pairwise(order))
+    ]
+
+
+def doubt_of_order(names: Sequence[str], *, is_undecided: bool) -> str:
+    """Say that layers of different names are taken as a stack, and whether something tells their order."""
+    order = "in an order that neither names nor sizes tell (--layer-order)" if is_undecided else "in this order"
+    return f"{' and '.join(names)} are taken as layers on one another, {order}"
+
+
+def bias_beside(name: str) -> str:
+    """Return the name that the bias of a linear layer has if its matrix has this one, or the same if none follows.
+
+    >>> bias_beside("fc.weight"), bias_beside("gates/kernel:0"), bias_beside("Wo")
+    ('fc.bias', 'gates/bias:0', 'Wo')
+    """
+    return re.sub(r"(weight|kernel)(:0)?$", r"bias\2", name)
 
 
 def as_float32(array: NDArray[Any], name: str) -> Matrix:

@@ -21,6 +21,7 @@ from activations.importers.layers.parts import (
     Parts,
     Stack,
     UnusedArrays,
+    bias_beside,
     joined_layer_of,
     layer_of,
 )
@@ -89,9 +90,9 @@ def _all_but_two(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
 def _layers(arrays: UnusedArrays, attempt: _Attempt) -> Stack | None:
     """Make layers of the matrices; None if neither shapes nor names say which of two acts on the hidden states."""
     layers, notes = [], []
-    for group in _by_layer(attempt.names, 1 if attempt.joined else 2):
-        matrices = [_take_rows(arrays, name, attempt.columns) for name in group]
-        biases = _take_biases(arrays, group, attempt.n_gates * attempt.n_units)
+    for group in by_layer(attempt.names, 1 if attempt.joined else 2):
+        matrices = [take_rows(arrays, name, attempt.columns) for name in group]
+        biases = take_biases(arrays, group, attempt.n_gates * attempt.n_units)
         if attempt.joined:
             bias = biases[0] if biases else None
             layers.append(joined_layer_of(group[0], matrices[0], attempt.n_units, bias))
@@ -126,7 +127,7 @@ def _stack(layers: Sequence[ImportedLayer], notes: Sequence[str], attempt: _Atte
     )
 
 
-def _by_layer(names: Sequence[str], n_each: int) -> list[tuple[str, ...]]:
+def by_layer(names: Sequence[str], n_each: int) -> list[tuple[str, ...]]:
     """Group names by layer: by a number in them if each has as many, else in the order of the file."""
     numbers = {
         name: [int(number) for number in re.findall(r"\d{1,9}", re.sub("[a-z]2[a-z]", "", name))] for name in names
@@ -140,14 +141,15 @@ def _by_layer(names: Sequence[str], n_each: int) -> list[tuple[str, ...]]:
     return [tuple(names[start : start + n_each]) for start in range(0, len(names), n_each)]
 
 
-def _take_rows(arrays: UnusedArrays, name: str, columns: bool) -> Matrix:
+def take_rows(arrays: UnusedArrays, name: str, columns: bool) -> Matrix:
+    """Take a matrix and return it with gates as rows, whether it has them as rows or as columns."""
     matrix = arrays.take(name, 2)
     return np.ascontiguousarray(matrix.T) if columns else matrix
 
 
-def _take_biases(arrays: UnusedArrays, names: Sequence[str], n_rows: int) -> list[Matrix | None]:
+def take_biases(arrays: UnusedArrays, names: Sequence[str], n_rows: int) -> list[Matrix | None]:
     """Take the biases of linear layers, or vectors of the same layer with as many numbers as there are rows."""
-    of_linears = [re.sub(r"weight$", "bias", name) for name in names]
+    of_linears = [bias_beside(name) for name in names]
     if any(bias in arrays and bias != name for bias, name in zip(of_linears, names, strict=True)):
         return [arrays.take(bias, 1) if bias in arrays else None for bias in of_linears]
     numbers = re.findall(r"\d+", re.sub("[a-z]2[a-z]", "", names[0]))
@@ -155,7 +157,7 @@ def _take_biases(arrays: UnusedArrays, names: Sequence[str], n_rows: int) -> lis
         name
         for name in arrays.vectors(n_rows)
         if re.findall(r"\d+", re.sub("[a-z]2[a-z]", "", name)) == numbers
-        and re.search(r"(^|[._])b", name.lower())
+        and re.search(r"(^|[._/:])b", name.lower())
         and not _is_bias_of_another(name, arrays)
     ]
     return [arrays.take(name, 1) for name in vectors[: len(names)]]
@@ -167,6 +169,6 @@ def _is_bias_of_another(name: str, arrays: UnusedArrays) -> bool:
     A read-out for as many characters as a layer has rows has a bias of the same length.
     """
     lower = name.lower()
-    names_of_matrices = {re.sub(r"(^|[._])bias", r"\1weight", lower), re.sub(r"(^|[._])b", r"\1w", lower)}
-    is_named = not re.fullmatch(r"(.*[._])?b", lower)
+    names_of_matrices = {re.sub(r"(^|[._/:])bias", r"\1weight", lower), re.sub(r"(^|[._/:])b", r"\1w", lower)}
+    is_named = not re.fullmatch(r"(.*[._/:])?b", lower)
     return is_named and not names_of_matrices.isdisjoint(map(str.lower, arrays.matrices()))

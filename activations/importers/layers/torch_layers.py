@@ -6,7 +6,15 @@ from typing import Any
 
 from activations.errors import ActivationError
 from activations.importers.layers.input_and_readout import with_input_and_readout
-from activations.importers.layers.parts import ImportedLayer, Parts, Stack, UnusedArrays, layer_of
+from activations.importers.layers.parts import (
+    ImportedLayer,
+    Parts,
+    Stack,
+    UnusedArrays,
+    doubt_of_order,
+    fitting_orders,
+    layer_of,
+)
 from activations.importers.layers.unread_kinds import OWN_CODE, RECORDED_WITHOUT_PREDICTIONS
 
 _NOT_WHOLE = f"the file is not whole, or has layers of different kinds: {OWN_CODE}"
@@ -27,13 +35,18 @@ def find_torch(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
     names = sorted(matches, key=lambda name: (stacks.index(matches[name]["stack"]), int(matches[name]["layer"] or 0)))
     _check_whole(arrays, names, matches)
     layers_and_notes = [_take_layer(arrays, name, matches[name]["stack"]) for name in names]
+    has_several_names = len({re.sub(r"\d+", "", stack) for stack in stacks}) > 1
+    orders = fitting_orders([layer for layer, _ in layers_and_notes]) if has_several_names else []
+    orders = orders if len(stacks) == len(names) else []
+    if orders:  # safetensors and others sort arrays by name
+        layers_and_notes = [layers_and_notes[n] for n in orders[0]]
+        stacks = [stacks[n] for n in orders[0]]
     layers = [layer for layer, _ in layers_and_notes]
     modes = {_mode(facts, stack) for stack in stacks}
     if len(modes) > 1:
         raise ActivationError(f"the layers are of different kinds: {', '.join(sorted(map(repr, modes)))}; {OWN_CODE}")
     mode = modes.pop()
-    has_several_names = len({re.sub(r"\d+", "", stack) for stack in stacks}) > 1
-    doubt = f"{' and '.join(stacks)} are taken as layers on one another, in this order"
+    is_undecided = len(orders) > 1
     is_simple = layers[0].n_gates == 1
     return with_input_and_readout(
         arrays,
@@ -42,8 +55,10 @@ def find_torch(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
             layers=layers,
             notes=[note for _, note in layers_and_notes],
             relu=is_simple and "relu" in mode,
-            undecided=frozenset({"cell"} if is_simple and not mode else ()),
-            doubts=(doubt,) if has_several_names else (),
+            undecided=frozenset(
+                ({"cell"} if is_simple and not mode else set()) | ({"layer_order"} if is_undecided else set())
+            ),
+            doubts=(doubt_of_order(stacks, is_undecided=is_undecided),) if has_several_names else (),
         ),
     )
 
