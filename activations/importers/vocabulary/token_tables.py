@@ -171,14 +171,12 @@ def tables_by_name(contents: Contents) -> dict[str, list[TokenTable]]:
 
 def counts_by_name(contents: Contents) -> dict[str, list[TokenTable]]:
     """Return the dictionaries in a file that give a number to each character which cannot be its id, such as counts."""
-    tables = {name: tables_of(value) for name, value in contents.plain_values.items() if isinstance(value, Mapping)}
-    return {
-        name: with_ids
-        for name, candidates in tables.items()
-        if 1 < len(contents.plain_values[name]) <= _MAX_CHARACTERS
-        and (with_ids := [table for table in candidates if table.has_ids])
-        and not any(table.is_plausible for table in with_ids)
-    }
+    tables: dict[str, list[TokenTable]] = {}
+    for name, value in islice(_candidates([(contents, "")]), _MAX_CANDIDATES):
+        with_ids = [table for table in tables_of(value) if table.has_ids] if isinstance(value, Mapping) else []
+        if with_ids and not any(table.is_plausible for table in with_ids):
+            tables[name] = with_ids
+    return tables
 
 
 def _candidates(parts: Sequence[tuple[Contents, str]]) -> Iterator[tuple[str, Any]]:

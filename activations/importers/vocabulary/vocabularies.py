@@ -219,10 +219,11 @@ def _stored(spelling: str, kind: str, n_characters: int) -> FoundVocabulary:
 
 def _in_model_file(contents: Contents, n_characters: int, chosen: str = "") -> FoundVocabulary:
     tables = tables_by_name(contents)
-    counts = _described_counts(contents)
-    by_name = _fitting_by_name(_named(tables, chosen, "the file", counts) if chosen else tables, n_characters)
+    named = _named(tables, chosen, "the file", _described_counts(contents)) if chosen else tables
+    by_name = _fitting_by_name(named, n_characters)
     tokens = merged(list(by_name.values()))
     if tokens is None:
+        counts = _described_counts(contents)
         raise ActivationError(
             f"the vocabulary of the model's {n_characters} characters must be given, since the file holds "
             f"{_what_there_is(tables, by_name, n_characters)}{counts and f' ({counts})'}: --vocab {SPELLINGS}"
