@@ -155,6 +155,7 @@ def test_of_units_with_known_aucs_the_interval_has_the_true_number(side: int) ->
     assert missed <= 4  # 2.5 % of 40 are 1; above 4 in 1 of 300 studies
 
 
+@pytest.mark.slow  # fits probes of many numbers of units, eight seconds
 def test_a_curve_over_units_says_how_many_suffice() -> None:
     """Of three units that know as much each, among seven that know nothing, one reaches 95 %, and two 99 %."""
     rng = np.random.default_rng(6)

@@ -408,6 +408,7 @@ def test_every_command_on_the_page_is_one_that_can_be_parsed(page: str) -> None:
         parse(shlex.split(command.replace("&#39;", "'").replace("&gt;", ">"))[1:])
 
 
+@pytest.mark.slow  # runs every command of a page, nine seconds
 def test_commands_on_the_page_give_its_numbers(
     page: str, made: Report, recorded: Path, run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
