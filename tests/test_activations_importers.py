@@ -94,7 +94,8 @@ def test_a_right_reading_is_confirmed_by_a_text(trained: tuple[CharRNN, Corpus])
     assert result.evaluation.nats_per_char == pytest.approx(evaluate(model, text, replace_unknown=True).nats_per_char)
     assert result.warning is None
     assert result.search is not None
-    assert result.search.best_nats_per_char + 0.5 < result.search.rival_nats_per_char
+    rival = result.search.rival_of(result.search.best)
+    assert result.search.best_nats_per_char + 0.5 < result.search.tried[rival].nats_per_char
     assert "in the order i, f, g, o" in str(result) and "encoder" not in str(result)
 
 
@@ -704,4 +705,6 @@ def test_the_next_best_interpretation_differs_from_the_best_however_many_changes
     json_lists(model, tmp_path / "model.json", "gofi")
     result = import_model(tmp_path / "model.json", vocabulary_of(model), text=text, max_changes=1)
     assert result.search is not None and result.search.changes == {"gates": "--gates g,o,f,i"}
-    assert result.search.rival_changes and result.search.rival_nats_per_char > result.search.best_nats_per_char
+    rival = result.search.rival_of(result.search.best)
+    assert result.search.best.changes(rival)
+    assert result.search.tried[rival].nats_per_char > result.search.best_nats_per_char

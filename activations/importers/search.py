@@ -26,21 +26,32 @@ class Search:
     """Result of a local search around an interpretation.
 
     Attributes:
-        nats_per_char: Loss of the interpretation that the search started from.
+        first: The interpretation that the search started from.
         best: The interpretation that it reached, by changing one thing after another while that clearly lowered the
             loss.
-        best_nats_per_char: Loss of the best interpretation.
-        changes: What the best one changes in the first one, with the options that request it.
         n_chars: Number of characters of the text.
-        tried: The losses of all interpretations that were tried, among them the first one.
+        tried: The losses of all interpretations that were tried, among them these two.
     """
 
-    nats_per_char: float
+    first: Interpretation
     best: Interpretation
-    best_nats_per_char: float
-    changes: dict[str, str]
     n_chars: int
     tried: Mapping[Interpretation, SampledLoss]
+
+    @property
+    def nats_per_char(self) -> float:
+        """Loss of the interpretation that the search started from."""
+        return self.tried[self.first].nats_per_char
+
+    @property
+    def best_nats_per_char(self) -> float:
+        """Loss of the interpretation that the search reached."""
+        return self.tried[self.best].nats_per_char
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """The fields that the best interpretation changes in the first one, with the options that request it."""
+        return self.first.changes(self.best)
 
     def rival_of(self, interpretation: Interpretation) -> Interpretation:
         """Return the best of all interpretations that were tried, except one of them.
@@ -51,16 +62,6 @@ class Search:
         lost = self.tried[interpretation].lost
         rivals = [tried for tried, loss in self.tried.items() if tried != interpretation and loss.lost <= lost]
         return min(rivals, key=lambda rival: self.tried[rival].comparable)
-
-    @property
-    def rival_nats_per_char(self) -> float:
-        """Loss of the best of all interpretations except the one that the search reached."""
-        return self.tried[self.rival_of(self.best)].nats_per_char
-
-    @property
-    def rival_changes(self) -> dict[str, str]:
-        """What that one changes in the one that the search reached."""
-        return self.best.changes(self.rival_of(self.best))
 
 
 def search(
@@ -101,8 +102,7 @@ def search(
             tried[candidate] = samples.loss(assemble(parts, candidate, vocabulary), candidate.reading)
         return tried[candidate]
 
-    first_loss = loss = loss_of(interpretation)
-    best = interpretation
+    best, loss = interpretation, loss_of(interpretation)
     for n_changes in range(max_changes + 1):
         candidates = [near for near in dict.fromkeys(neighbours(best, parts, first_seen, readings)) if near != best]
         losses = []
@@ -120,14 +120,7 @@ def search(
         if not is_clear or n_changes == max_changes:
             break
         best, loss = candidates[nearest], losses[nearest]
-    return Search(
-        nats_per_char=first_loss.nats_per_char,
-        best=best,
-        best_nats_per_char=loss.nats_per_char,
-        changes=interpretation.changes(best),
-        n_chars=len(text),
-        tried=tried,
-    )
+    return Search(first=interpretation, best=best, n_chars=len(text), tried=tried)
 
 
 def _first_seen(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
