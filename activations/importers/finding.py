@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays, Contents, NamePath
 from activations.importers.keras.layers import find_keras, find_weight_lists
-from activations.importers.layers.input_and_readout import contradictions_of_names
+from activations.importers.layers.input_and_readout import best_of
 from activations.importers.layers.linear_layers import find_linears
 from activations.importers.layers.numpy_layers import find_lists, find_named
 from activations.importers.layers.paired_gates import find_paired
@@ -92,10 +92,10 @@ def _find_by_shapes(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | N
             solutions.append(find(arrays.copy(), facts))
         except ActivationError as error:
             errors.append(error)
-    complete = [parts for parts in solutions if parts is not None]
-    if errors and not complete:
+    best = best_of(parts for parts in solutions if parts is not None)
+    if errors and best is None:
         raise errors[0]
-    return min(complete, key=lambda parts: (len(parts.unused), contradictions_of_names(parts)), default=None)
+    return best
 
 
 def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoReturn:

@@ -49,7 +49,7 @@ class Interpretation:
 
     @property
     def reading(self) -> Reading:
-        """How the text is read."""
+        """The way in which the text is read."""
         return Reading(self.rule, self.documents)
 
     def with_reading(self, reading: Reading) -> "Interpretation":

@@ -1,7 +1,7 @@
 """Finding the matrices before and after the recurrent layers: the input and the read-out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -148,7 +148,34 @@ def _raise_no_embedding(
     )
 
 
-def contradictions_of_names(parts: Parts) -> tuple[int, int]:
+def best_of_attempts(
+    arrays: UnusedArrays, attempts: Iterable[tuple[Callable[[UnusedArrays], Stack | None], bool]]
+) -> Parts | None:
+    """Return the best of several ways to find layers among arrays; None if none of them finds a model.
+
+    Args:
+        arrays: The arrays, which stay unused.
+        attempts: Each a function that takes the layers' arrays, and whether the matrices are for row vectors, so that
+            the read-out may be transposed, too.
+    """
+    solutions = []
+    for take_layers, is_transposed in attempts:
+        left = arrays.copy()
+        try:
+            stack = take_layers(left)
+            if stack is not None:
+                solutions.append(with_input_and_readout(left, stack, transposed=is_transposed))
+        except ActivationError:
+            continue
+    return best_of(solutions)
+
+
+def best_of(solutions: Iterable[Parts]) -> Parts | None:
+    """Return the solution that leaves the fewest arrays unused, and of several that which names contradict least."""
+    return min(solutions, key=lambda parts: (len(parts.unused), _contradictions_of_names(parts)), default=None)
+
+
+def _contradictions_of_names(parts: Parts) -> tuple[int, int]:
     """Return how far names contradict what shapes allow: those of the read-out, and those of the layers.
 
     The first number is 0 if the read-out has a name of read-outs, 2 if it has one of matrices in a layer, otherwise 1;

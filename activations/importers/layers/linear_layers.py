@@ -16,7 +16,7 @@ import numpy as np
 
 from activations.errors import ActivationError
 from activations.importers.layers.halves import is_hidden_first
-from activations.importers.layers.input_and_readout import contradictions_of_names, with_input_and_readout
+from activations.importers.layers.input_and_readout import best_of, with_input_and_readout
 from activations.importers.layers.parts import (
     GATES,
     ImportedLayer,
@@ -98,7 +98,7 @@ def find_linears(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None
             errors.append(error)
     if not solutions and errors:
         raise errors[0]
-    return min(solutions, key=lambda parts: (len(parts.unused), contradictions_of_names(parts)), default=None)
+    return best_of(solutions)
 
 
 def _separate(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:

@@ -7,14 +7,14 @@ order of the gates is for the text to tell.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from activations.errors import ActivationError
 from activations.importers.layers.halves import is_hidden_first
-from activations.importers.layers.input_and_readout import contradictions_of_names, with_input_and_readout
+from activations.importers.layers.input_and_readout import best_of_attempts
 from activations.importers.layers.parts import (
     ImportedLayer,
     Matrix,
@@ -51,16 +51,8 @@ class _Attempt(NamedTuple):
 
 def find_stacked(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
     """Find layers of which one matrix has all gates; of all that shapes allow, what leaves the fewest arrays unused."""
-    solutions = []
-    for attempt in _attempts(arrays.matrices()):
-        left = arrays.copy()
-        try:
-            stack = _layers(left, attempt)
-            if stack is not None:
-                solutions.append(with_input_and_readout(left, stack, transposed=attempt.columns))
-        except ActivationError:
-            continue
-    return min(solutions, key=lambda parts: (len(parts.unused), contradictions_of_names(parts)), default=None)
+    attempts = _attempts(arrays.matrices())
+    return best_of_attempts(arrays, ((partial(_layers, attempt=attempt), attempt.columns) for attempt in attempts))
 
 
 def _attempts(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:

@@ -1,4 +1,4 @@
-"""What a file of Lua Torch holds, under its names."""
+"""The contents of a file of Lua Torch, by the names that it gives them."""
 
 from typing import BinaryIO
 

@@ -1,4 +1,4 @@
-"""What the modules of a model compute, as expressions in its inputs and weights.
+"""Expressions in the inputs and weights of a model, for what its modules compute.
 
 Equal expressions are the same object, so that `is` compares them. A part of an expression's rows is pushed to the
 linear layers below, so that it does not matter whether a program has one matrix for all gates or one for each.

@@ -1,4 +1,4 @@
-"""What checkpoints say about trainings, for people and for tables. The values are the file's, and may be anything."""
+"""Records of trainings in checkpoints, for people and for tables. Their values are the file's, and may be anything."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
