@@ -22,7 +22,7 @@ from analyses.ranking.ranking import rank_all
 from analyses.ranking.results import RankedUnit, Ranking
 from analyses.session import question
 from analyses.targets.labelling import ManyHypotheses, targets_for
-from analyses.targets.many_hypotheses import all_targets
+from analyses.targets.many_hypotheses import Targets, all_targets
 
 Array = NDArray[np.float64]
 MOST_UNITS = 24
@@ -223,18 +223,14 @@ def hypothesis_matrix(
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If a hypothesis cannot be probed for, or none applies.
     """
-    left_out: dict[str, str] = {}
-    if hypotheses is None:
-        targets, left_out = all_targets(source)
-    else:
-        targets = targets_for(source, hypotheses)
-    chosen = sites_among(source, sites)
+    targets = Targets(targets_for(source, hypotheses), {}) if hypotheses is not None else all_targets(source)
+    made, chosen = targets.made, sites_among(source, sites)
     reading, ranking, fitting = steps_of(progress, [1, 1, 4])
-    with within_budget(source, chosen, targets[0].split, options.budget, reading) as recording:
+    with within_budget(source, chosen, made[0].split, options.budget, reading) as recording:
         is_whole = len(available_runs(recording)) == 1
-        rankings = rank_all(recording if is_whole else source, targets, sites=chosen, progress=ranking)
-        probes = fit(recording, targets, sites=chosen, controls=(CHARS, POSITION), options=options, progress=fitting)
-    return HypothesisMatrix.of(rankings, probes, n_units=n_units, left_out=left_out)
+        rankings = rank_all(recording if is_whole else source, made, sites=chosen, progress=ranking)
+        probes = fit(recording, made, sites=chosen, controls=(CHARS, POSITION), options=options, progress=fitting)
+    return HypothesisMatrix.of(rankings, probes, n_units=n_units, left_out=targets.reasons)
 
 
 def _best_units(rankings: Sequence[Ranking], n_units: int) -> list[str]:

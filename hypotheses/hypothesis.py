@@ -16,6 +16,7 @@ from hypotheses.fingerprints.functions import are_plain
 from hypotheses.labels import KINDS, Kind, Labels
 from hypotheses.parameters import FILE_NAME, Parameters
 from hypotheses.spelling import quoted, spell_number
+from hypotheses.text_kinds.kinds import TextKind, kinds_named
 
 _PATTERN = "regex"  # its parameter stands in quotes in a combination, since without them it has no end
 _OR, _AND, _COMPARISON, _ATOM = range(4)  # precedence in an expression, from the loosest to the tightest
@@ -39,6 +40,8 @@ class Hypothesis:
         parameters: What its function takes besides the text, without those that are already set.
         uses_file_name: Whether its labels may depend on the name of the file that a text is from.
         reads: The files and folders that it is declared to read.
+        needs: The kinds of text that its labels mean something in, by the name of each hypothesis in it; see
+            `text_kinds.kinds`. Empty if it can be asked of any text.
         separator: A string that keeps two texts apart, such as a newline: with it between them, both get the labels
             that they get separately. None if there is no such string; texts are then labelled one by one.
         definitions: The functions that it is made of: one, or those of all hypotheses that are combined in it.
@@ -60,6 +63,7 @@ class Hypothesis:
         example: str = "",
         reads: Sequence[str | Path] = (),
         separator: str | None = None,
+        text_kind: str | TextKind | Sequence[str | TextKind] = (),
     ) -> None:
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         if kind is not None and kind not in KINDS:
@@ -76,6 +80,8 @@ class Hypothesis:
         self.expects = expects
         self.example = example
         self.separator = separator
+        kinds = kinds_named(text_kind)
+        self.needs: tuple[tuple[str, tuple[TextKind, ...]], ...] = ((self.name, kinds),) if kinds else ()
         self.parameters = Parameters(function)
         self.uses_file_name = self.parameters.takes_file_name
         functools.update_wrapper(self, function, updated=())
@@ -231,6 +237,7 @@ class Hypothesis:
         )
         made.__doc__, made._without_parameters, made._parameters_set = self.__doc__, self, values
         made.uses_file_name, made.definitions, made.reads = self.uses_file_name, self.definitions, self.reads
+        made.needs = () if values.get("language", "auto") != "auto" else self.needs  # who names a language knows it
         is_hashable = self.definition_hash is not None and are_plain(*values.values())
         made.definition_hash = f"{self.definition_hash} {sorted(values.items())!r}" if is_hashable else None
         return made
@@ -336,6 +343,7 @@ class Hypothesis:
         derived = Hypothesis(label, name=name, kind="binary", causal=all(part.causal for part in parts))
         derived.definitions = tuple(definition for part in parts for definition in part.definitions)
         derived.reads = tuple(path for part in parts for path in part.reads)
+        derived.needs = tuple(dict.fromkeys(need for part in parts for need in part.needs))
         derived.uses_file_name = any(part.uses_file_name for part in parts)
         hashed = [(part.definition_hash, part.kind, part.names) for part in parts]
         is_hashable = all(part.definition_hash is not None for part in parts)
@@ -381,6 +389,7 @@ def hypothesis(
     example: str = "",
     reads: Sequence[str | Path] = (),
     separator: str | None = None,
+    text_kind: str | TextKind | Sequence[str | TextKind] = (),
 ) -> Callable[[Callable[..., Any]], Hypothesis]: ...
 def hypothesis(
     function: Callable[..., Any] | None = None, **declared: Any
@@ -404,7 +413,10 @@ def hypothesis(
             `reads` are the files and folders that the labels depend on, relative to the function's own file: cached
             labels are made again when one of them has changed. `separator` is a string that keeps two texts apart, such
             as a newline for labels that depend on one line only: with it between them, both get the labels that they
-            get separately. Many short documents are then labelled in one call.
+            get separately. Many short documents are then labelled in one call. `text_kind` is the kind of text, or the
+            kinds, of which the labels mean something: `code`, `latex`, `wiki`, `template`, `html`, `markdown`, `play`,
+            `english`, or a `TextKind`. In other texts it is left out where all hypotheses are asked for, and a warning
+            is given where it is named.
     """
     if function is not None:
         return Hypothesis(function, **declared)

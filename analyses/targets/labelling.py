@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
-from analyses.errors import AnalysisError
+from analyses.errors import AnalysisError, ConstantLabelsError
 from analyses.targets.predictions import PREFIX, predicted
 from analyses.targets.splits import TEST, TRAIN, Split
 from analyses.targets.target import Target
+from analyses.targets.text_kinds import reasons_against
 from hypotheses import registry
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import documents
@@ -138,7 +139,8 @@ def target(
         split: What to hold out; None is the default for the length of the selection.
         selection: The characters that are used; None is all of them.
         use_cache: Whether labels from the cache may be used.
-        notice: Called with a sentence for the user if a document is labelled in pieces.
+        notice: Called with a sentence for the user if the text is not of the kind that the hypothesis is about, or a
+            document is labelled in pieces.
         memory_bytes: The most memory that the labels may take; if they need more, they are kept in a temporary file as
             long as they are used.
 
@@ -148,6 +150,8 @@ def target(
             tell apart.
     """
     labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    for name, reason in reasons_against(labeller, corpus, selection).items():
+        notice(f"the labels of {name} may mean nothing here: {reason}")
     pieces = label_in_pieces(corpus, labeller, use_cache=use_cache, notice=notice)
     labels = LabelsOnDisk(pieces) if pieces.n_bytes > memory_bytes else pieces[:]
     return target_of_labels(corpus, labeller.name, labels, split, selection=selection)
@@ -194,9 +198,9 @@ def _refuse_constant(target: Target) -> None:
         ("the test part of this text", test),
     ):
         if constancy.first_value is None:
-            raise AnalysisError(f"{name!r} has no label anywhere in {where}; use a text in which it has")
+            raise ConstantLabelsError(f"{name!r} has no label anywhere in {where}; use a text in which it has")
         if constancy.is_constant:
-            raise AnalysisError(
+            raise ConstantLabelsError(
                 f"{name!r} is {_spell(constancy.first_value, target.labels)} at every character of {where}, so there "
                 "is nothing to tell apart; use a text in which it changes"
             )

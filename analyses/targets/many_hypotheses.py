@@ -1,15 +1,17 @@
 """Labels of many hypotheses at once, and why some of them have none."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from activations.blocks import Source
-from analyses.errors import AnalysisError
+from analyses.errors import AnalysisError, ConstantLabelsError
 from analyses.targets.classes import refuse_many
 from analyses.targets.labelling import LABEL_BYTES, AnyHypothesis, target, target_for
 from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
+from analyses.targets.text_kinds import reasons_against
 from hypotheses.errors import HypothesisError
 from hypotheses.registry import get, registered
 from hypotheses.user_files import as_hypothesis
@@ -23,10 +25,21 @@ class Targets(NamedTuple):
     Attributes:
         made: The targets, in the order of their hypotheses.
         reasons: Why others have none, a sentence by the name of each.
+        shared_reasons: Shorter clauses by the same names; hypotheses that are left out for one reason share one.
     """
 
     made: list[Target]
     reasons: dict[str, str]
+    shared_reasons: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def left_out(self) -> str:
+        """One sentence that says which hypotheses are left out, and why; empty if none is."""
+        names_by_reason: dict[str, list[str]] = {}
+        for name, reason in self.reasons.items():
+            names_by_reason.setdefault(self.shared_reasons.get(name, reason), []).append(name)
+        groups = (f"{', '.join(names)} ({reason})" for reason, names in names_by_reason.items())
+        return f"left out: {'; '.join(groups)}" if names_by_reason else ""
 
 
 def targets_of(
@@ -78,7 +91,10 @@ def all_targets(
     notice: Notice = warnings.warn,
     memory_bytes: int = LABEL_BYTES,
 ) -> Targets:
-    """Label the text of a source by every registered hypothesis that needs no parameter.
+    """Label the text of a source by every registered hypothesis that needs no parameter, and that applies to the text.
+
+    A hypothesis about programs, LaTeX, wikis and so on is left out if the text is not of that kind; see
+    `hypotheses.text_kinds.kinds`. Those left out, and why, are in `reasons`; `left_out` is one sentence.
 
     For the arguments see `targets_of`.
 
@@ -86,17 +102,23 @@ def all_targets(
         AnalysisError: If no hypothesis has different labels in this text.
     """
     names = [name for name, hypothesis in registered().items() if not hypothesis.parameters.required]
-    made, reasons = [], {}
+    made, reasons, shared = [], {}, {}
     for name in names:
+        against = reasons_against(get(name, language=language), source.corpus, source.selection)
+        if against:
+            reasons[name] = shared[name] = next(iter(against.values()))
+            continue
         try:
             labelled = _target(source, name, lag, language, use_cache, notice, memory_bytes // len(names))
             refuse_many(labelled)
             made.append(labelled)
         except (AnalysisError, HypothesisError) as error:
             reasons[name] = str(error)
+            if isinstance(error, ConstantLabelsError):
+                shared[name] = "one label everywhere, or in one part of the split"
     if not made:
         raise AnalysisError("no hypothesis has different labels in this text, so there is nothing to rank units for")
-    return Targets(made, reasons)
+    return Targets(made, reasons, shared)
 
 
 def _target(

@@ -34,7 +34,7 @@ _KEYWORDS_OF_C = (
 _NAME, _KEYWORD = 1, 2
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", text_kind="code")
 def in_preprocessor(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, in a line for the preprocessor of C?
 
@@ -53,6 +53,7 @@ def in_preprocessor(text: str, language: str = "auto") -> Labels:
     source=_SOURCE,
     expects="In an LSTM trained on the Linux kernel, a cell was found that is on inside the conditions of if "
     "statements.",
+    text_kind="code",
 )
 def in_if_condition(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, inside the condition of an `if`?
@@ -75,6 +76,7 @@ def in_if_condition(text: str, language: str = "auto") -> Labels:
     unit="brackets",
     source=_SOURCE,
     expects="In an LSTM trained on the Linux kernel, a cell was found that follows the depth of an expression.",
+    text_kind="code",
 )
 def expression_depth(text: str, language: str = "auto") -> Labels:
     """How many parentheses and square brackets of the code are open?
@@ -91,7 +93,7 @@ def expression_depth(text: str, language: str = "auto") -> Labels:
     return Labels(depth_of(code, ROUND, SQUARE, over_paragraphs=True).astype(np.float64), "numeric")
 
 
-@hypothesis(kind="binary", causal=False)
+@hypothesis(kind="binary", causal=False, text_kind="code")
 def in_keyword(text: str, language: str = "auto") -> Labels:
     """Is the character part of a keyword?
 
@@ -107,7 +109,7 @@ def in_keyword(text: str, language: str = "auto") -> Labels:
     return Labels(_words(program, keywords=True), "binary")
 
 
-@hypothesis(kind="binary", causal=False)
+@hypothesis(kind="binary", causal=False, text_kind="code")
 def in_identifier(text: str, language: str = "auto") -> Labels:
     """Is the character part of a name in a program: of a variable, a function, a type?
 
@@ -126,7 +128,7 @@ def in_identifier(text: str, language: str = "auto") -> Labels:
     return Labels(_words(program, keywords=False), "binary")
 
 
-@hypothesis(kind="binary", source=_SOURCE)
+@hypothesis(kind="binary", source=_SOURCE, text_kind="code")
 def in_function_body(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, inside the body of a function?
 

@@ -9,7 +9,7 @@ _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _PUBLISHED = "In an LSTM trained on the Linux kernel, a cell was found that is on inside comments and strings."
 
 
-@hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED)
+@hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED, text_kind="code")
 def in_comment(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, inside a comment of Python, C or a language like C?
 
@@ -37,7 +37,7 @@ def in_comment(text: str, language: str = "auto") -> Labels:
     return Labels(read_program(text, language).is_any(COMMENT), "binary")
 
 
-@hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED)
+@hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED, text_kind="code")
 def in_string(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, inside a string of Python, C or a language like C?
 
@@ -65,7 +65,7 @@ def in_string(text: str, language: str = "auto") -> Labels:
     return Labels(read_program(text, language).is_any(STRING, DOCSTRING, FIELD), "binary")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", text_kind="code")
 def in_docstring(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, inside a docstring of Python?
 

@@ -86,6 +86,7 @@ def www_prefix(text: str) -> Labels:
     source=_BLOG,
     expects="In an LSTM trained on Wikipedia, a cell is on inside [[ ]], and only after the second bracket has been "
     "read.",
+    text_kind="wiki",
 )
 def in_wiki_link(text: str) -> Labels:
     """Is the text, as read so far, inside `[[…]]`?
@@ -104,6 +105,7 @@ def in_wiki_link(text: str) -> Labels:
     unit="characters",
     source=_BLOG,
     expects="In an LSTM trained on Wikipedia, a neuron varies seemingly linearly across [[ ]].",
+    text_kind="wiki",
 )
 def position_in_wiki_link(text: str) -> Labels:
     """How many characters of `[[…]]` have been read after its opening brackets?
@@ -119,7 +121,7 @@ def position_in_wiki_link(text: str) -> Labels:
     return Labels(positions.astype(np.float64), "numeric", begun < 0)
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", text_kind=("wiki", "template"))
 def in_template(text: str) -> Labels:
     """Is the text, as read so far, inside `{{…}}`, as wikis and template languages have it?
 

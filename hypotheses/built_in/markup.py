@@ -24,7 +24,7 @@ _ENVIRONMENT = regex.compile(r"\\[\\%]|%[^\n]*+|\\(begin|end)[ \t]*+\{([^{}\n]*+
 _MATHS = ("math", "displaymath", "equation", "eqnarray", "align", "alignat", "gather", "multline", "flalign")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", text_kind="html")
 def in_tag(text: str) -> Labels:
     """Is the text, as read so far, inside a tag of XML or HTML?
 
@@ -39,7 +39,7 @@ def in_tag(text: str) -> Labels:
     return Labels(_tags(code_points(text))[0] != _OUTSIDE, "binary")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", text_kind="html")
 def in_attribute(text: str) -> Labels:
     """Is the text, as read so far, inside an attribute of a tag, from its name to the end of its value?
 
@@ -53,7 +53,7 @@ def in_attribute(text: str) -> Labels:
     return Labels(_tags(code_points(text))[0] == _ATTRIBUTE, "binary")
 
 
-@hypothesis(unit="elements")
+@hypothesis(unit="elements", text_kind="html")
 def tag_depth(text: str) -> Labels:
     """How many elements of XML or HTML are open?
 
@@ -68,7 +68,7 @@ def tag_depth(text: str) -> Labels:
     return Labels(_tags(code_points(text))[1].astype(np.float64), "numeric")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", text_kind=("markdown", "wiki"))
 def in_heading(text: str) -> Labels:
     r"""Is the text, as read so far, inside a heading of Markdown?
 
@@ -83,7 +83,7 @@ def in_heading(text: str) -> Labels:
     return Labels(_headings(code_points(text)), "binary")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", text_kind="latex")
 def in_maths(text: str) -> Labels:
     r"""Is the text, as read so far, inside mathematics of LaTeX?
 
@@ -103,7 +103,7 @@ def in_maths(text: str) -> Labels:
     return Labels(_between_delimiters(codes) | (depth > 0), "binary")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", text_kind="latex")
 def in_latex_environment(text: str, name: str = "") -> Labels:
     r"""Is the text, as read so far, between `\begin{…}` and `\end{…}` of LaTeX?
 

@@ -36,7 +36,7 @@ def in_proper_name(text: str) -> Labels:
     return Labels(words.capitalised & ~is_pronoun, "binary", missing)
 
 
-@hypothesis(kind="binary", causal=False)
+@hypothesis(kind="binary", causal=False, text_kind="play")
 def in_speaker(text: str) -> Labels:
     r"""Is the character in the name of a speaker, as plays have it?
 

@@ -90,7 +90,7 @@ def in_single_quotes(text: str) -> Labels:
     return Labels(_in_single(codes, traits(codes)), "binary")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", text_kind=("markdown", "code"))
 def in_backticks(text: str) -> Labels:
     r"""Is the text, as read so far, inside backticks, as in Markdown and shells?
 

@@ -33,6 +33,7 @@ _LONGEST_SENTENCE = 500  # tokens; a text that is not prose may have no ends of 
     source="Kementchedjhieva & Lopez 2018, arXiv:1809.00066; Hahn & Baroni 2019, arXiv:1906.07285",
     expects="Probes on character models distinguish nouns from verbs well above chance, and better after a few "
     "characters of the word.",
+    text_kind="english",
 )
 def part_of_speech(text: str) -> Labels:
     """What part of speech is the word that the character is in, in English?

@@ -45,7 +45,10 @@ class TargetOptions(LabelOptions):
     lag: LagOption = 0
 
     def targets(self, source: "Source", hypotheses: Sequence[str]) -> "Targets":
-        """Label the text of a source by hypotheses, or by all that apply to it if none is named."""
+        """Label the text of a source by hypotheses, or by all that apply to it if none is named.
+
+        In the latter case, one line says which do not apply, and why.
+        """
         from analyses.targets.many_hypotheses import all_targets, targets_of
 
         with to_standard_error():  # a user's file may print while it is loaded
@@ -62,6 +65,8 @@ class TargetOptions(LabelOptions):
                 targets = all_targets(
                     source, lag=self.lag, language=self.language, use_cache=not self.no_cache, notice=warn
                 )
+                if targets.left_out:
+                    warn(targets.left_out)
         report_kept({target.hypothesis: target.labels for target in targets.made})
         return targets
 

@@ -243,7 +243,7 @@ def _fitted(
     trained = None if options.untrained is None else trained_model(session, options.untrained, seen)
     with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
         targets = labels.targets(session, subjects.hypotheses)
-        reasons |= targets.reasons
+        reasons |= targets.reasons if subjects.hypotheses else {}
         controls = options.control_names
         probes = fit_units(session, targets.made, designs, controls=controls, options=fitting, progress=report)
     if trained is not None:

@@ -95,7 +95,7 @@ def rank(
             goal = ", ".join(subjects.hypotheses) or "all hypotheses"
             with progress(f"ranking for {goal}{f' in {name}' if name else ''}") as report:
                 targets = labels.targets(session, subjects.hypotheses)
-                reasons |= targets.reasons
+                reasons |= targets.reasons if subjects.hypotheses else {}
                 if options.all_hypotheses and options.intervals is None:
                     lacks_intervals = intervals_cost_readings(session)
                 n_intervals = 0 if lacks_intervals else options.n_intervals

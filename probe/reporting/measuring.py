@@ -175,8 +175,8 @@ class _Making:
     def _findings_with_rankings(self, targets: Targets, *, are_chosen: bool) -> tuple[dict[str, Target], list[Finding]]:
         """Rank the units for all hypotheses, and choose those that the report tells of."""
         session = self._session
-        made, reasons = targets
-        self._left_out |= {} if are_chosen else reasons
+        made = targets.made
+        self._left_out |= {} if are_chosen else targets.reasons
         rankings = rank_all(session, made, sites=self._sites, n_intervals=N_BEST, progress=self._progress[_RANKING])
         if are_chosen:
             chosen = surest(session, made, rankings, self._options.n_hypotheses)

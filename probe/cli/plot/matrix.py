@@ -10,7 +10,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.plot.picture_options import PictureOptions
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say, warn
+from probe.cli.show import TableCell, progress, warn
 from probe.cli.sources import SourceOptions
 from probe.cli.words import tell_apart
 
@@ -72,7 +72,8 @@ def matrix(
         )
         made = provenance(session)
     result = replace(result, left_out=targets.reasons)
-    _say_left_out(result, are_all=not subjects.hypotheses, quiet=picture.as_json)
+    if subjects.hypotheses:
+        _say_left_out(result)
     rows: list[dict[str, TableCell]] = [{**row, **made} for row in result.rows()]
     picture.show(rows, _shown(result))
     picture.write(rows)
@@ -83,11 +84,9 @@ def matrix(
     picture.save(_NAME, plot_matrix(result)[0], named)
 
 
-def _say_left_out(result: "HypothesisMatrix", *, are_all: bool, quiet: bool) -> None:
-    """Say why hypotheses that were named have no scores; of all, those that do not apply are many."""
-    if are_all and result.left_out:
-        say(f"{len(result.left_out)} other hypotheses do not apply to this text", quiet=quiet)
-    for hypothesis, reason in result.left_out.items() if not are_all else ():
+def _say_left_out(result: "HypothesisMatrix") -> None:
+    """Say why hypotheses that were named have no scores."""
+    for hypothesis, reason in result.left_out.items():
         warn(f"no scores for {hypothesis}: {reason}")
 
 

@@ -1,0 +1,1 @@
+"""Kinds of texts, and how much a text is of a kind."""
