@@ -35,6 +35,9 @@ Names and parameters with blanks or signs in them are written in quotes, within 
 a label is missing, a combination is missing too, unless the other part decides it. In Python, the same signs work on
 what `probe.get` returns.
 
+*Asked of* names the kind of text that a hypothesis is about. Of other texts it is not asked by `--all`, and where it is
+named, a warning says so; see [labelling.md](labelling.md#what-kind-of-text-a-hypothesis-is-about).
+
 How accurate the labels of programs are, measured against other labellers: [labelling.md](labelling.md). The columns:
 *labels* are binary, categorical (classes) or numeric (with the unit); *ahead* is yes if a label depends on characters
 after its own.
@@ -77,6 +80,8 @@ def _labels(hypothesis: Hypothesis) -> str:
 def _entry(hypothesis: Hypothesis) -> str:
     text, examples = _split_docstring(hypothesis)
     facts = [f"- **Labels:** {_labels(hypothesis)}; {'causal' if hypothesis.causal else 'looks ahead'}"]
+    kinds = [kind.described for _, kinds in hypothesis.needs for kind in kinds]
+    facts += [f"- **Asked of:** {' or '.join(kinds)}"] if kinds else []
     facts += [f"- **Expected:** {hypothesis.expects or _NOTHING_PUBLISHED}"]
     facts += [f"- **Source:** {hypothesis.source}"] if hypothesis.source else []
     spelling = f"Spelled `{hypothesis.spelling}`." if len(hypothesis.parameters) else ""
