@@ -6,12 +6,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.fstrings import CODE, COMMENT, DOCSTRING, FIELD, STRING
-from hypotheses.built_in.languages import Program, read_program
 from hypotheses.built_in.nesting import ROUND, SQUARE, depth_of
-from hypotheses.built_in.text import DIGIT, LONGEST_PACKED, WORD, pack, traits
+from hypotheses.characters import DIGIT, LONGEST_PACKED, WORD, pack, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.programs.fstrings import CODE, COMMENT, DOCSTRING, FIELD, STRING
+from hypotheses.programs.languages import Program, read_program
 
 _NEWLINE, _HASH, _SLASH, _POINT, _BACKSLASH, _RETURN, _COLON, _SEMICOLON, _EQUALS, _QUOTE, _APOSTROPHE = (
     ord(char) for char in "\n#/.\\\r:;=\"'"

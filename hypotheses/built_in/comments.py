@@ -1,9 +1,9 @@
 """Comments, strings and docstrings, in Python and in languages like C. For all others there is `token`."""
 
-from hypotheses.built_in.fstrings import COMMENT, DOCSTRING, FIELD, STRING
-from hypotheses.built_in.languages import read_program
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.programs.fstrings import COMMENT, DOCSTRING, FIELD, STRING
+from hypotheses.programs.languages import read_program
 
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _PUBLISHED = "In an LSTM trained on the Linux kernel, a cell was found that is on inside comments and strings."

@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.fstrings import (
+from hypotheses.characters import LONGEST_PACKED, pack
+from hypotheses.programs.fstrings import (
     CODE,
     COMMENT,
     DOCSTRING,
@@ -19,7 +20,6 @@ from hypotheses.built_in.fstrings import (
     part_of,
     read_on,
 )
-from hypotheses.built_in.text import LONGEST_PACKED, pack
 
 _NEWLINE, _RETURN, _BACKSLASH, _HASH, _QUOTE, _APOSTROPHE, _COLON, _SEMICOLON = (ord(char) for char in "\n\r\\#\"':;")
 _BLANKS = tuple(ord(char) for char in " \t\r\f\v")

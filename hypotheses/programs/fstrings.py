@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.text import LONGEST_PACKED, pack
+from hypotheses.characters import LONGEST_PACKED, pack
 
 CODE, COMMENT, STRING, DOCSTRING, FIELD = range(5)
 """States of a character of a program; a `FIELD` is the code in the braces of an f-string."""

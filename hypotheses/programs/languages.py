@@ -10,11 +10,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.c_syntax import read_c
-from hypotheses.built_in.fstrings import CODE, COMMENT, DOCSTRING, FIELD, STRING
-from hypotheses.built_in.python_syntax import read_python
-from hypotheses.built_in.text import LONGEST_PACKED, code_points, pack
+from hypotheses.characters import LONGEST_PACKED, code_points, pack
 from hypotheses.errors import HypothesisError
+from hypotheses.programs.c_syntax import read_c
+from hypotheses.programs.fstrings import CODE, COMMENT, DOCSTRING, FIELD, STRING
+from hypotheses.programs.python_syntax import read_python
 
 LANGUAGES = ("auto", "python", "c")
 
