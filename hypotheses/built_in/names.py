@@ -6,7 +6,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.built_in.sentences import read_words
-from hypotheses.built_in.text import DIGIT, WORD, code_points, traits
+from hypotheses.characters import DIGIT, WORD, code_points, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 

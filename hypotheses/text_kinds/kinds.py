@@ -12,6 +12,7 @@ from pathlib import PurePath
 import regex
 
 from hypotheses.errors import HypothesisError
+from hypotheses.programs.languages import LANGUAGES
 from hypotheses.text_kinds.code_lines import share_of_code
 from hypotheses.text_kinds.markup_signs import LATEX, MARKDOWN, SPEAKER, TAG, TEMPLATE, WIKI
 
@@ -26,7 +27,8 @@ class TextKind:
         evidence: Returns a number for a text, of what `measured` says.
         least: The least evidence of a text of this kind.
         measured: The clause that says what was measured, with places for the evidence and for `least`.
-        suffixes: Endings of the names of files that are of this kind, whatever they contain.
+        suffixes: Endings of the names of files that are of this kind, whatever they contain, in small letters and with
+            the point.
     """
 
     name: str
@@ -110,7 +112,7 @@ KINDS = (
         share_of_code,
         _LEAST_CODE,
         "{:.0%} of it is in lines that look like code, and {:.0%} is the least",
-        (".py", ".c", ".h"),
+        tuple(f".{suffix}" for language in LANGUAGES for suffix in language.suffixes),
     ),
     TextKind(
         "latex",
