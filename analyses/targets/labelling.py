@@ -150,11 +150,12 @@ def target(
             tell apart.
     """
     labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
-    for name, reason in reasons_against(labeller, corpus, selection).items():
-        notice(f"the labels of {name} may mean nothing here: {reason}")
     pieces = label_in_pieces(corpus, labeller, use_cache=use_cache, notice=notice)
     labels = LabelsOnDisk(pieces) if pieces.n_bytes > memory_bytes else pieces[:]
-    return target_of_labels(corpus, labeller.name, labels, split, selection=selection)
+    made = target_of_labels(corpus, labeller.name, labels, split, selection=selection)
+    for name, reason in reasons_against(labeller, corpus, selection).items():
+        notice(f"the labels of {name} may mean nothing here: {reason}")
+    return made
 
 
 def target_of_labels(
