@@ -11,6 +11,7 @@ from activations.blocks import Source
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.errors import AnalysisError
+from analyses.targets.label_checks import check_labels
 from analyses.targets.predictions import PREFIX, predicted
 from analyses.targets.splits import TEST, TRAIN, Split
 from analyses.targets.target import Target
@@ -127,6 +128,7 @@ def target(
     use_cache: bool = True,
     notice: Callable[[str], None] = warnings.warn,
     memory_bytes: int = LABEL_BYTES,
+    checks: bool = True,
 ) -> Target:
     """Label a text by a hypothesis, each document by itself.
 
@@ -138,9 +140,10 @@ def target(
         split: What to hold out; None is the default for the length of the selection.
         selection: The characters that are used; None is all of them.
         use_cache: Whether labels from the cache may be used.
-        notice: Called with a sentence for the user if a document is labelled in pieces.
+        notice: Called with a sentence for the user if a document is labelled in pieces, or the labels look wrong.
         memory_bytes: The most memory that the labels may take; if they need more, they are kept in a temporary file as
             long as they are used.
+        checks: Whether to check that the labels do not look wrong; see `label_checks.check_labels`.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
@@ -149,6 +152,8 @@ def target(
     """
     labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
     pieces = label_in_pieces(corpus, labeller, use_cache=use_cache, notice=notice)
+    for warning in check_labels(corpus, labeller.name, pieces, selection) if checks else ():
+        notice(str(warning))
     labels = LabelsOnDisk(pieces) if pieces.n_bytes > memory_bytes else pieces[:]
     return target_of_labels(corpus, labeller.name, labels, split, selection=selection)
 
