@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.targets.label_checks import check_labels
 from analyses.targets.labelling import target
-from hypotheses.hypothesis import hypothesis
+from analyses.targets.many_hypotheses import all_targets
+from hypotheses.hypothesis import Hypothesis, hypothesis
 from hypotheses.label_warnings import find_warnings, warnings_of
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labels import Labels
@@ -127,8 +129,7 @@ def test_making_a_target_says_so() -> None:
 
 def test_only_the_characters_that_are_used_are_looked_at() -> None:
     corpus = Corpus.from_texts(["ab" * 1000 + "b" * 4000 + "ab" * 1000], ["a.txt"])
-    is_b = hypothesis(lambda text: [char == "b" for char in text], name="is_b")
-    labels = is_b(corpus.text())
+    labels = Labels.from_answer([char == "b" for char in corpus.text()], len(corpus))
     assert check_labels(corpus, "is_b", labels, Selection.of(len(corpus), 0, 2000)) == []
     [warning] = check_labels(corpus, "is_b", labels, Selection.of(len(corpus), 1000, 7000))
     assert warning.finding == "has a run of 4,001 characters, and no other of over 1"
@@ -145,3 +146,23 @@ def test_labels_of_a_real_program_are_not_warned_of(name: str) -> None:
     corpus = Corpus.read(*(ROOT / "probe" / "data").glob("*.py.txt"))
     labels = Labels.join([get(name)(text) for text in corpus.texts()])
     assert check_labels(corpus, name, labels) == []
+
+
+def true_in_eighths(name: str, n: int) -> Hypothesis:
+    """True at `n` characters from each eighth of a document on."""
+
+    def label(text: str) -> list[bool]:
+        return [t % (len(text) // 8) < n for t in range(len(text))]
+
+    return hypothesis(label).with_name(name)
+
+
+def test_warnings_of_all_hypotheses_are_one_line(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {name: true_in_eighths(name, n) for name, n in (("rare", 1), ("usual", 9), ("as_rare", 1))}
+    monkeypatch.setattr("analyses.targets.many_hypotheses.registered", lambda: asked)
+    monkeypatch.setattr("analyses.targets.many_hypotheses.get", lambda name, language: asked[name])
+    notices: list[str] = []
+    with Recording(planted) as recording:
+        made = all_targets(recording, notice=notices.append).made
+    assert [target.hypothesis for target in made] == ["rare", "usual", "as_rare"]
+    assert notices == ["labels that look wrong, or are rare (`probe hypotheses TEXT` says why): rare, as_rare"]

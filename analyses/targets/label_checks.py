@@ -27,6 +27,4 @@ def check_labels(
 def summary_of_warnings(warnings: Iterable[LabelWarning]) -> str:
     """Return one sentence that names the hypotheses of several warnings."""
     names = ", ".join(warning.hypothesis for warning in warnings)
-    return (
-        f"look at the labels of these hypotheses before you trust a result, `probe hypotheses TEXT` says why: {names}"
-    )
+    return f"labels that look wrong, or are rare (`probe hypotheses TEXT` says why): {names}"
