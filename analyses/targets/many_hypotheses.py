@@ -7,6 +7,7 @@ from typing import NamedTuple
 from activations.blocks import Source
 from analyses.errors import AnalysisError
 from analyses.targets.classes import refuse_many
+from analyses.targets.label_checks import check_labels, summary_of_warnings
 from analyses.targets.labelling import LABEL_BYTES, AnyHypothesis, target, target_for
 from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
@@ -86,16 +87,20 @@ def all_targets(
         AnalysisError: If no hypothesis has different labels in this text.
     """
     names = [name for name, hypothesis in registered().items() if not hypothesis.parameters.required]
-    made, reasons = [], {}
+    made, reasons, label_warnings = [], {}, []
     for name in names:
         try:
-            labelled = _target(source, name, lag, language, use_cache, notice, memory_bytes // len(names))
+            share = memory_bytes // len(names)
+            labelled = _target(source, name, lag, language, use_cache, notice, share, checks=False)
             refuse_many(labelled)
             made.append(labelled)
+            label_warnings += check_labels(source.corpus, labelled.hypothesis, labelled.labels, source.selection)
         except (AnalysisError, HypothesisError) as error:
             reasons[name] = str(error)
     if not made:
         raise AnalysisError("no hypothesis has different labels in this text, so there is nothing to rank units for")
+    if label_warnings:
+        notice(summary_of_warnings(label_warnings))
     return Targets(made, reasons)
 
 
@@ -107,6 +112,8 @@ def _target(
     use_cache: bool,
     notice: Notice,
     memory_bytes: int,
+    *,
+    checks: bool = True,
 ) -> Target:
     if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
         if lag:
@@ -120,4 +127,5 @@ def _target(
         use_cache=use_cache,
         notice=notice,
         memory_bytes=memory_bytes,
+        checks=checks,
     )
