@@ -12,7 +12,7 @@ from probe.cli.analysis_options import LabelOptions, report_kept
 from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
 from probe.cli.reading import TextOptions, range_ends
-from probe.cli.show import TableCell, progress, say, show_rows, to_standard_error, warn
+from probe.cli.show import TableCell, progress, say, show_rows, to_standard_error, visible, warn
 from probe.cli.show_labels import show_labels, where_longest
 from probe.cli.table_options import TableOptions
 
@@ -192,7 +192,7 @@ def _print_summaries(rows: "Sequence[dict[str, TableCell]]", warnings: "Sequence
     if of_kind["categorical"]:
         say(f"with classes, which --show counts: {', '.join(str(row['hypothesis']) for row in of_kind['categorical'])}")
     for warning in warnings:
-        say(f"{_MARK} {warning}")
+        say(f"{_MARK} {visible(str(warning))}")
 
 
 def _in_language(hypothesis: "Hypothesis", language: str | None) -> "Hypothesis":

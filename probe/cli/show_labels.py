@@ -46,7 +46,7 @@ def show_labels(
         if hypothesis.unit:
             say(f"in {hypothesis.unit}")
         for warning in warnings:
-            say(f"! {warning}")
+            say(f"! {visible(str(warning))}")
         if not warnings:
             _say_where_longest(hypothesis.name, summary, corpus)
     tables.write(all_rows)
@@ -91,16 +91,14 @@ def _show_passage(hypothesis: "Hypothesis", corpus: "Corpus", labels: "CorpusLab
         [label] = labels[focus : focus + 1].tolist()
         character = visible(corpus.text(focus, focus + 1), SIGNS)
         said = "no label" if label is None else f"{label:g}" if isinstance(label, float) else visible(str(label), SIGNS)
-        say(f"{corpus.place(focus)}, is '{character}': {said}")
+        say(f"{visible(corpus.place(focus))}, is '{character}': {said}")
     elif part.start < part.stop:
         name, line = corpus.line_of(part.start)
         last_name, last_line = corpus.line_of(part.stop - 1)
-        ends = f"lines {line:,} to {last_line:,}" if line < last_line else f"line {line:,}"
-        say(
-            f"{ends} of {name}"
-            if name == last_name
-            else f"line {line:,} of {name} to line {last_line:,} of {last_name}"
-        )
+        if name != last_name:
+            say(visible(f"line {line:,} of {name} to line {last_line:,} of {last_name}"))
+        else:
+            say(visible(f"{f'lines {line:,} to {last_line:,}' if line < last_line else f'line {line:,}'} of {name}"))
 
 
 def _say_where_longest(name: str, summary: "LabelSummary", corpus: "Corpus") -> None:
@@ -108,7 +106,8 @@ def _say_where_longest(name: str, summary: "LabelSummary", corpus: "Corpus") -> 
     counts = [count for count in summary.counts if count.label not in ("False", "missing")]
     count = max(counts, key=lambda count: count.longest_run, default=None)
     if count is not None and count.longest_run_start is not None:
+        where = visible(corpus.place(count.longest_run_start))
         say(
-            f"the longest run of {visible(count.label)} begins at {corpus.place(count.longest_run_start)}, which "
+            f"the longest run of {visible(count.label)} begins at {where}, which "
             f"`probe hypotheses --show {shlex.quote(name)} --around {count.longest_run_start} TEXT` shows"
         )
