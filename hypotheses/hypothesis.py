@@ -14,6 +14,7 @@ from hypotheses.errors import HypothesisError
 from hypotheses.fingerprints.dependencies import Definition, Dependencies, find_dependencies
 from hypotheses.fingerprints.functions import are_plain
 from hypotheses.labels import KINDS, Kind, Labels
+from hypotheses.marks import marked
 from hypotheses.parameters import FILE_NAME, Parameters
 from hypotheses.spelling import quoted, spell_number
 from hypotheses.text_kinds.kinds import TextKind, kinds_named
@@ -256,9 +257,9 @@ class Hypothesis:
     def mark(self, text: str) -> str:
         """Return the text, and below it a mark for the label of each character; see `Labels.marks`.
 
-        Newlines are shown as ↵, tabs as →.
+        Newlines are shown as ↵, tabs as →, and the marks line up under wide characters; see `marks.columns_of`.
         """
-        return f"{text.translate({10: '↵', 9: '→', 13: '←'})}\n{self(text).marks()}"
+        return marked(text, self(text).marks())
 
     @property
     def spelling(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
+from hypotheses.marks import takes_one_column
 
 CharIndex = slice | NDArray[np.int64]
 """Selects characters of a text: a slice, or an array of their indices."""
@@ -81,7 +82,7 @@ class Labels:
         """Return one mark for each label: x if True, . if False, 0 to 9 and a to z for 0 to 35, ? if missing.
 
         Numbers above 35 are marked +, negative ones -. Classes are marked by their first letters, or by a, b, c … in
-        the order of their names if the first letters are not distinct.
+        the order of their names if the first letters are not distinct, or too wide for one column.
         """
         alphabets = {
             "binary": ".x",
@@ -97,7 +98,8 @@ class Labels:
     def class_marks(names: Sequence[str]) -> str:
         """Return a mark for each class; see `marks`."""
         letters = [name[:1] for name in names]
-        if len(set(letters)) < len(letters) or not all(letter.isalnum() for letter in letters):
+        is_clear = all(letter.isalnum() and takes_one_column(letter) for letter in letters)
+        if len(set(letters)) < len(letters) or not is_clear:
             letters = [*(string.ascii_letters + string.digits)[: len(names)], *"+" * len(names)][: len(names)]
         return "".join(letters)
 

@@ -27,6 +27,15 @@ def test_documents_cover_the_text() -> None:
     assert [corpus.text(d.start, d.stop) for d in corpus.documents] == ["ab", "cde"]
 
 
+def test_characters_are_found_in_lines_of_files() -> None:
+    corpus = Corpus.from_texts(["ab\n\ncd", "e\nf\n"], ["a.txt", "b.txt"])
+    lines = [corpus.line_of(position) for position in range(len(corpus))]
+    assert lines == [("a.txt", line) for line in (1, 1, 1, 2, 3, 3)] + [("b.txt", line) for line in (1, 1, 2, 2)]
+    assert corpus.place(8) == "character 8, line 2 of b.txt"
+    names = Corpus.from_texts(["ab\n\ncd\n"], ["names.txt"]).split(blank_lines=False)
+    assert [names.line_of(document.start) for document in names.documents] == [("names.txt", 1), ("names.txt", 3)]
+
+
 def test_a_byte_order_mark_is_dropped_and_line_ends_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "bom.txt"
     path.write_bytes(b"\xef\xbb\xbfa\r\nb\rc\n")

@@ -202,6 +202,11 @@ def test_a_cell_has_the_value_of_its_last_character() -> None:
     assert plain(view_of("e\u0301x", made))[4:] == ["e\u0301x", "x."]
 
 
+def test_a_sign_fills_the_columns_of_a_wide_blank() -> None:
+    made = track(binary(np.array([False, True]), np.ones(2, bool)))
+    assert plain(view_of("\u3000x", made))[4:] == ["· x", ". x"]
+
+
 # Hostile texts
 
 

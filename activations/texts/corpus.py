@@ -91,6 +91,18 @@ class Corpus:
         first, last = np.searchsorted(self.starts, [start, stop])
         return self.starts[first:last]
 
+    def line_of(self, position: int) -> tuple[str, int]:
+        """Return the name of the file that a character is in, and the number of its line there, counted from 1."""
+        document = self.documents[int(np.searchsorted(self.starts, position, side="right")) - 1]
+        number = _LINE_NUMBER.search(document.name)
+        first_line = int(number[0][1:]) if number else 1
+        return document.file_name, first_line + int(np.count_nonzero(self.codes[document.start : position] == _NEWLINE))
+
+    def place(self, position: int) -> str:
+        """Return where a character is, for people, such as `character 5,000, line 17 of a.txt`."""
+        name, line = self.line_of(position)
+        return f"character {position:,}, line {line:,} of {name}"
+
     def is_last(self, positions: slice) -> NDArray[np.bool_]:
         """(n,) whether the characters at some positions are the last of their documents, which nothing follows."""
         is_last = np.zeros(len(range(positions.start, positions.stop, positions.step)), bool)

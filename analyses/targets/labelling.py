@@ -11,6 +11,7 @@ from activations.blocks import Source
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.errors import AnalysisError, ConstantLabelsError
+from analyses.targets.label_checks import check_labels
 from analyses.targets.predictions import PREFIX, predicted
 from analyses.targets.splits import TEST, TRAIN, Split
 from analyses.targets.target import Target
@@ -128,6 +129,7 @@ def target(
     use_cache: bool = True,
     notice: Callable[[str], None] = warnings.warn,
     memory_bytes: int = LABEL_BYTES,
+    checks: bool = True,
 ) -> Target:
     """Label a text by a hypothesis, each document by itself.
 
@@ -139,10 +141,11 @@ def target(
         split: What to hold out; None is the default for the length of the selection.
         selection: The characters that are used; None is all of them.
         use_cache: Whether labels from the cache may be used.
-        notice: Called with a sentence for the user if the text is not of the kind that the hypothesis is about, or a
-            document is labelled in pieces.
+        notice: Called with a sentence for the user if the text is not of the kind that the hypothesis is about, if a
+            document is labelled in pieces, or if the labels look wrong.
         memory_bytes: The most memory that the labels may take; if they need more, they are kept in a temporary file as
             long as they are used.
+        checks: Whether to check the kind of text, and that the labels do not look wrong.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
@@ -153,8 +156,11 @@ def target(
     pieces = label_in_pieces(corpus, labeller, use_cache=use_cache, notice=notice)
     labels = LabelsOnDisk(pieces) if pieces.n_bytes > memory_bytes else pieces[:]
     made = target_of_labels(corpus, labeller.name, labels, split, selection=selection)
-    for name, reason in reasons_against(labeller, corpus, selection).items():
-        notice(f"the labels of {name} may mean nothing here: {reason}")
+    if checks:
+        for name, reason in reasons_against(labeller, corpus, selection).items():
+            notice(f"the labels of {name} may mean nothing here: {reason}")
+        for warning in check_labels(corpus, labeller.name, labels, selection):
+            notice(str(warning))
     return made
 
 

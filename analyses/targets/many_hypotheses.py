@@ -8,6 +8,7 @@ from typing import NamedTuple
 from activations.blocks import Source
 from analyses.errors import AnalysisError, ConstantLabelsError
 from analyses.targets.classes import refuse_many
+from analyses.targets.label_checks import check_labels, summary_of_warnings
 from analyses.targets.labelling import LABEL_BYTES, AnyHypothesis, target, target_for
 from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
@@ -102,22 +103,26 @@ def all_targets(
         AnalysisError: If no hypothesis has different labels in this text.
     """
     names = [name for name, hypothesis in registered().items() if not hypothesis.parameters.required]
-    made, reasons, shared = [], {}, {}
+    made, reasons, shared, label_warnings = [], {}, {}, []
     for name in names:
         against = reasons_against(get(name, language=language), source.corpus, source.selection)
         if against:
             reasons[name] = shared[name] = next(iter(against.values()))
             continue
         try:
-            labelled = _target(source, name, lag, language, use_cache, notice, memory_bytes // len(names))
+            share = memory_bytes // len(names)
+            labelled = _target(source, name, lag, language, use_cache, notice, share, checks=False)
             refuse_many(labelled)
             made.append(labelled)
+            label_warnings += check_labels(source.corpus, labelled.hypothesis, labelled.labels, source.selection)
         except (AnalysisError, HypothesisError) as error:
             reasons[name] = str(error)
             if isinstance(error, ConstantLabelsError):
                 shared[name] = "one label everywhere, or in one part of the split"
     if not made:
         raise AnalysisError("no hypothesis has different labels in this text, so there is nothing to rank units for")
+    if label_warnings:
+        notice(summary_of_warnings(label_warnings))
     return Targets(made, reasons, shared)
 
 
@@ -129,6 +134,8 @@ def _target(
     use_cache: bool,
     notice: Notice,
     memory_bytes: int,
+    *,
+    checks: bool = True,
 ) -> Target:
     if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
         if lag:
@@ -142,4 +149,5 @@ def _target(
         use_cache=use_cache,
         notice=notice,
         memory_bytes=memory_bytes,
+        checks=checks,
     )

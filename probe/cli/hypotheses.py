@@ -5,23 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
 from probe.cli import completion
 from probe.cli.analysis_options import LabelOptions, report_kept
 from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
 from probe.cli.reading import TextOptions, range_ends
-from probe.cli.show import TableCell, progress, say, show_rows, to_standard_error, warn
+from probe.cli.show import TableCell, progress, say, show_rows, to_standard_error, visible, warn
+from probe.cli.show_labels import show_labels, where_longest
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
     from activations.texts.corpus import Corpus
     from hypotheses.hypothesis import Hypothesis
-    from hypotheses.labelling.corpus_labels import CorpusLabels
+    from hypotheses.label_warnings import LabelWarning
     from hypotheses.labels import Labels
+    from probe.viewer.passages import Place
 
-_MOST_ROWS = 20
+_MARK = "!"  # of a hypothesis whose labels are hardly right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +38,35 @@ class PassageOptions:
             show_default=False,
         ),
     ] = None
+    around: Annotated[
+        int | None, Option(help="Show the passage around this character.", metavar="POSITION", show_default=False)
+    ] = None
+    find: Annotated[
+        str | None,
+        Option(help="Show the passage around the first match of this regular expression.", show_default=False),
+    ] = None
     part: Annotated[
         str | None, Option("--range", help="The passage to show: from:to in characters.", show_default=False)
     ] = None
-    chars: Annotated[int, Option(min=1, help="How many characters of the text to show, if no --range is given.")] = 1500
+    chars: Annotated[int, Option(min=1, help="About how many characters to show, if no --range is given.")] = 1500
 
-    def passage(self, corpus: "Corpus", labels: "CorpusLabels") -> tuple[int, int]:
-        """Return where the passage starts and stops: `--range`, or around the first place where labels change."""
-        from activations.texts.selection import Selection
-        from probe.viewer.passages import first_change
+    def place(self, *, has_texts: bool) -> "Place":
+        """Return where the passage is to be.
 
-        if self.part is not None:
-            chosen = Selection.of(len(corpus), *range_ends(self.part))
-            return chosen.start, chosen.stop
-        focus = first_change(labels, slice(0, len(corpus))) or 0
-        earliest = max(focus - self.chars // 2, 0)
-        start = earliest + corpus.text(earliest, focus).rfind("\n") + 1
-        return start, min(start + self.chars, len(corpus))
+        Raises:
+            BadParameter: If a passage is chosen, and no hypothesis or no text.
+            AnalysisError: If it is chosen in two ways.
+        """
+        from probe.viewer.passages import Place
+
+        span = None if self.part is None else range_ends(self.part)
+        made = Place(n_chars=self.chars, around=self.around, find=self.find, span=span)
+        if not made.is_open and (self.show is None or not has_texts):
+            raise BadParameter(
+                "--around, --find and --range choose a passage of a text that one hypothesis labels; name both, such "
+                "as probe hypotheses --show in_quotes corpus.txt --find TODO"
+            )
+        return made
 
 
 @with_options
@@ -66,16 +80,21 @@ def hypotheses(
 ) -> None:
     """List the hypotheses, or show how one of them labels a text.
 
-    With --show and texts: a passage coloured by its labels, from the first place where they change; then how often each
-    label occurs in all of the texts, and how long its runs are. In a pipe, marks below the characters replace the
-    colours. With --show alone: the definition. With texts alone: how often each built-in hypothesis is True.
+    With --show and texts: a passage coloured by its labels, from the first place where they change, or where --around,
+    --find or --range says; then how often each label occurs in all of the texts, how long its runs are, and where the
+    longest begins. Without colours (NO_COLOR, a pipe), marks below the characters replace them. With --show alone: the
+    definition. With texts alone: a row for each built-in hypothesis, with a ! if its labels are hardly right, such as
+    those of a string that is never closed.
 
     Example:
         probe hypotheses --show in_quotes corpus.txt
+
+        probe hypotheses --show in_quotes corpus.txt --find 'Chapter [IV]+'
     """
     from hypotheses.registry import get, registered
 
     tables.check(*(texts or []))
+    place = options.place(has_texts=bool(texts))
     if options.show is None:
         named = [_in_language(hypothesis, labels.language) for hypothesis in registered().values()]
         if texts:
@@ -88,7 +107,7 @@ def hypotheses(
     with to_standard_error():  # a user's file may print while it is loaded
         hypothesis = get(options.show, language=labels.language)
     if texts:
-        _show_labels(hypothesis, text_options.read(texts), options, labels, tables)
+        show_labels(hypothesis, text_options.read(texts), place, labels, tables)
     else:
         _define(hypothesis, tables)
 
@@ -100,6 +119,7 @@ def _summarise_all(
     from hypotheses.errors import HypothesisError
 
     rows: list[dict[str, TableCell]] = []
+    warnings: list[LabelWarning] = []
     facts_by_name: dict[str, Labels] = {}
     with progress("labelling") as report:
         for n_done, hypothesis in enumerate(hypotheses):
@@ -107,39 +127,72 @@ def _summarise_all(
             if hypothesis.parameters.required:
                 continue
             try:
-                row, facts_by_name[hypothesis.name] = _summary_of(hypothesis, corpus, options)
+                row, oddities, facts_by_name[hypothesis.name] = _summary_of(hypothesis, corpus, options)
             except HypothesisError as error:
                 warn(str(error))
                 continue
             rows.append(row)
+            warnings += oddities
     report_kept(facts_by_name)
     made = provenance(text_sha256=corpus.sha256)
-    tables.show([row | made for row in rows], rows)
+    if tables.as_json:
+        tables.show([row | made for row in rows])
+    else:
+        _print_summaries(rows, warnings)
     tables.write([row | made for row in rows])
 
 
 def _summary_of(
     hypothesis: "Hypothesis", corpus: "Corpus", options: LabelOptions
-) -> "tuple[dict[str, TableCell], Labels]":
+) -> "tuple[dict[str, TableCell], list[LabelWarning], Labels]":
     """Return what a hypothesis's labels are like, and none of them, but the facts of how they were made."""
     from analyses.targets.labelling import label_in_pieces
+    from hypotheses.label_warnings import warnings_of
     from hypotheses.summary import summarise
 
     with to_standard_error():
         labels = label_in_pieces(corpus, hypothesis, use_cache=not options.no_cache, notice=warn)
-        summary = summarise(labels)
-    true = next((count for count in summary.counts if count.label == "True"), None)
+        summary = summarise(labels, document_starts=corpus.starts)
+    true = summary.count_of("True") if summary.kind == "binary" else None
+    warnings = warnings_of(summary, hypothesis.name, corpus.place)
     row: dict[str, TableCell] = {
         "hypothesis": hypothesis.name,
         "kind": summary.kind,
         "share_true": true.share if true else None,
         "n_runs": true.n_runs if true else None,
+        "mean_run": true.mean_run if true else None,
+        "longest_run": true.longest_run if true else None,
+        **where_longest(corpus, true),
         "lowest": summary.lowest,
         "mean": summary.mean,
         "highest": summary.highest,
         "n_missing": summary.n_missing,
+        "warning": warnings[0].finding if warnings else None,
     }
-    return row, labels[:0]
+    return row, warnings, labels[:0]
+
+
+def _print_summaries(rows: "Sequence[dict[str, TableCell]]", warnings: "Sequence[LabelWarning]") -> None:
+    """Print a table of hypotheses that are True or False, one of those that give numbers, and the warnings."""
+    of_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in ("binary", "numeric", "categorical")}
+    binary = [
+        {
+            "": "" if row["warning"] is None else _MARK,
+            **{key: row[key] for key in ("hypothesis", "share_true", "n_runs", "longest_run")},
+            "at_character": row["longest_run_at"],
+            "n_missing": row["n_missing"],
+        }
+        for row in of_kind["binary"]
+    ]
+    keys = ("hypothesis", "lowest", "mean", "highest", "n_missing")
+    for table in (binary, [{key: row[key] for key in keys} for row in of_kind["numeric"]]):
+        if table:
+            show_rows(table, as_json=False)
+            say("")
+    if of_kind["categorical"]:
+        say(f"with classes, which --show counts: {', '.join(str(row['hypothesis']) for row in of_kind['categorical'])}")
+    for warning in warnings:
+        say(f"{_MARK} {visible(str(warning))}")
 
 
 def _in_language(hypothesis: "Hypothesis", language: str | None) -> "Hypothesis":
@@ -185,37 +238,3 @@ def _define(hypothesis: "Hypothesis", tables: TableOptions) -> None:
     ):
         if value:
             say(f"{fact}: {value}")
-
-
-def _show_labels(
-    hypothesis: "Hypothesis",
-    corpus: "Corpus",
-    options: PassageOptions,
-    label_options: LabelOptions,
-    tables: TableOptions,
-) -> None:
-    """Show a passage coloured by a hypothesis's labels, and count the labels of the whole text."""
-    from analyses.targets.labelling import label_in_pieces
-    from hypotheses.summary import summarise
-    from probe.cli.passage import show_passage
-
-    with progress(f"labelling by {hypothesis.name}"), to_standard_error():
-        labels = label_in_pieces(corpus, hypothesis, use_cache=not label_options.no_cache, notice=warn)
-    report_kept({hypothesis.name: labels[:0]})
-    summary = summarise(labels)
-    made = provenance(text_sha256=corpus.sha256)
-    rows = [{"hypothesis": hypothesis.name, "kind": labels.kind, **row, **made} for row in summary.rows()]
-    if tables.as_json:
-        tables.show(rows)
-    else:
-        start, stop = options.passage(corpus, labels)
-        show_passage(corpus.text(start, stop), hypothesis.name, labels[start:stop])
-        say(f"\n{hypothesis.name}, characters {start:,} to {stop:,} above; below, all {len(corpus):,}")
-        show_rows(summary.rows()[:_MOST_ROWS], as_json=False)
-        if len(summary.counts) > _MOST_ROWS:
-            say(f"and {len(summary.counts) - _MOST_ROWS:,} other labels")
-        if summary.counts and not any(count.n_chars for count in summary.counts if count.label != "False"):
-            say(f"{hypothesis.name} is True nowhere in this text")
-        if hypothesis.unit:
-            say(f"in {hypothesis.unit}")
-    tables.write(rows)

@@ -1,17 +1,19 @@
 """Show a passage of text in the terminal, coloured by its labels."""
 
-import re
-
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
 from hypotheses.labels import Labels
+from hypotheses.marks import marked_lines
 from probe.cli.show import SIGNS, visible
 from probe.viewer.cells import cells_of
 from probe.viewer.scales import MISSING
-from probe.viewer.terminal import has_colours, show_view
+from probe.viewer.terminal import PIPE_COLUMNS, has_colours, show_view
 from probe.viewer.text_view import Panel, TextView
 from probe.viewer.tracks import label_values, quantised
+
+_FEWEST_COLUMNS = 8
 
 
 def show_passage(text: str, name: str, labels: Labels) -> None:
@@ -23,22 +25,24 @@ def show_passage(text: str, name: str, labels: Labels) -> None:
         labels: One for each of its characters.
     """
     console = Console(highlight=False, soft_wrap=True)
-    n_classes = len(set(labels.values[labels.present].tolist())) if labels.kind == "categorical" else 0
+    n_classes = len(np.unique(labels.values[labels.present])) if labels.kind == "categorical" else 0
     if has_colours(console) and n_classes <= MISSING:
         [tracks] = quantised([[label_values(name, labels)]])
         show_view(TextView(text=text, cells=cells_of(text), start=0, panels=(Panel(tracks=tuple(tracks)),)), console)
         return
-    for line, marks in _lines(text, labels.marks()):
+    width = max(console.width, _FEWEST_COLUMNS) if console.is_terminal else PIPE_COLUMNS
+    for line, marks in marked_lines(text, labels.marks(), width):
         console.print(Text(f"{line}\n{marks}"))
-    if labels.kind == "categorical":
-        meanings = zip(Labels.class_marks(labels.names), labels.names, strict=True)
-        shown = [f"{mark} {visible(name, SIGNS)}" for mark, name in meanings if mark != "+"]
-        console.print(Text("\n" + ", ".join(shown)))
+    console.print(Text("\n" + _meaning(labels)))
 
 
-def _lines(text: str, marks: str) -> list[tuple[str, str]]:
-    lines, start = [], 0
-    for line in re.findall(r".*\n|.+", text):
-        lines.append((visible(line, SIGNS), marks[start : start + len(line)]))
-        start += len(line)
-    return lines
+def _meaning(labels: Labels) -> str:
+    """Return what the marks stand for."""
+    if labels.kind == "binary":
+        meanings = ["x True", ". False"]
+    elif labels.kind == "categorical":
+        marks = zip(Labels.class_marks(labels.names), labels.names, strict=True)
+        meanings = [f"{mark} {visible(name, SIGNS)}" for mark, name in marks if mark != "+"]
+    else:
+        meanings = ["0 to 9, then a to z: 0 to 35, rounded down", "+ above", "- below 0"]
+    return ", ".join([*meanings, *["? no label"] * (not labels.present.all())])

@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.text import Text
 
 from hypotheses.labels import Labels
-from probe.signs import UNKNOWN, sign_of
+from hypotheses.signs import UNKNOWN, sign_of
 from probe.viewer.cells import UNPRINTABLE, WIDTH, lay_out
 from probe.viewer.colours import INK, N_COLOURS, PAPER, Theme, colours, ink_on
 from probe.viewer.scales import MISSING, Scale
@@ -107,8 +107,9 @@ def _rows(view: TextView, columns: int) -> Iterator[list[_Cell]]:
     cells = []
     for start, stop in pairwise([*starts, len(view.text)]):
         is_sign = bool(view.cells[start] & UNPRINTABLE)
-        shown = sign_of(view.text[start]) if is_sign else _with_base(view.text[start:stop])
-        cells.append(_Cell(stop - 1, shown, max(int(view.cells[start] & WIDTH), 1), is_sign))
+        columns = max(int(view.cells[start] & WIDTH), 1)
+        shown = sign_of(view.text[start]).ljust(columns) if is_sign else _with_base(view.text[start:stop])
+        cells.append(_Cell(stop - 1, shown, columns, is_sign))
     for _, row in groupby(cells, lambda cell: int(rows[cell.last])):
         yield list(row)
 
