@@ -71,7 +71,8 @@ def _contents() -> Iterator[str]:
 
 
 def _labels(hypothesis: Hypothesis) -> str:
-    return f"{hypothesis.kind}, {hypothesis.unit}" if hypothesis.unit else str(hypothesis.kind)
+    kind = hypothesis.kind or "as given"
+    return f"{kind}, {hypothesis.unit}" if hypothesis.unit else kind
 
 
 def _entry(hypothesis: Hypothesis) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from hypotheses.errors import HypothesisError
 from hypotheses.expressions import parse
 from hypotheses.hypothesis import Hypothesis
+from hypotheses.parameters import exists, split_path
 from hypotheses.spelling import nearest, quoted
 from hypotheses.user_files import as_hypothesis, from_file, is_file
 
@@ -27,11 +28,14 @@ TOPICS = (
     "speech",
     "statistics",
     "patterns",
+    "files",
 )
 """The modules of `hypotheses.built_in` that define hypotheses, in the order of the documentation."""
 
 _IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<parameters>.*))?", re.DOTALL)
 _PATTERN = "regex:"
+_FROM_FILE = "labels:"
+_SIGN = re.compile(r"[&|~@()<>=!'\"]")
 _QUOTED = re.compile(r"""(?:'(?:[^']|'')*'|"(?:[^"]|"")*")\s*(?:[&|@)]|$)""")
 
 
@@ -74,6 +78,8 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
     spelled = spelled.lstrip()
     if spelled.startswith(_PATTERN) and not _QUOTED.match(spelled, len(_PATTERN)):
         return find(spelled)  # a pattern without quotes extends to the end
+    if spelled.startswith(_FROM_FILE) and _is_file_alone(spelled.rstrip().removeprefix(_FROM_FILE)):
+        return find(spelled.rstrip())
     in_file = _IN_FILE.fullmatch(spelled.rstrip())
     if in_file and is_file(Path(in_file["path"])) and not re.search("[&|@]", in_file["parameters"] or ""):
         return find(spelled.rstrip())
@@ -83,9 +89,15 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
         raise HypothesisError("the hypothesis has too many nested parentheses or negations to be read") from error
 
 
+def _is_file_alone(spelled: str) -> bool:
+    """Tell whether what follows `labels:` is the path of a file, with or without a column, and no expression."""
+    path, column = split_path(spelled)
+    return exists(path) and not _SIGN.search(column)
+
+
 def _find(spelled: str, language: str | None) -> Hypothesis:
     """Return the hypothesis of a name, with the parameters after it."""
-    in_file = None if spelled.startswith(_PATTERN) else _IN_FILE.fullmatch(spelled)
+    in_file = None if spelled.startswith((_PATTERN, _FROM_FILE)) else _IN_FILE.fullmatch(spelled)
     parameters: str | None
     if in_file:
         hypothesis = from_file(Path(in_file["path"]), in_file["name"])
