@@ -57,7 +57,7 @@ class GivenLabels:
                 message = str(error).replace("it gave", "there are", 1)
                 raise HypothesisError(f"the labels{where} cannot be used: {message}") from error
             except TypeError as error:
-                raise HypothesisError(f"the labels{where} are a {type(answer).__name__}, not an array") from error
+                raise HypothesisError(f"the labels{where} are a single {type(answer).__name__}") from error
         self._by_name = dict(zip(parts, alike(list(parts.values())), strict=True))
         self._is_by_document = isinstance(given, Mapping)
         first = next(iter(self._by_name.values()))

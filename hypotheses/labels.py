@@ -171,7 +171,7 @@ def alike(parts: Sequence[Labels]) -> list[Labels]:
     """
     present = [part for part in parts if part.present.any()] or list(parts[:1])
     if len(kinds := {part.kind for part in present}) > 1:
-        raise HypothesisError(f"it gave {' and '.join(sorted(kinds))} labels for different documents; give one kind")
+        raise HypothesisError(f"there are {' and '.join(sorted(kinds))} labels for different documents; give one kind")
     if not parts:
         return []
     kind, dtype = present[0].kind, present[0].values.dtype

@@ -49,7 +49,7 @@ class Parameters:
         self.file = first.name if first is not None and _kind(first) is Path else None
         self.suffixes: tuple[str, ...] = ()
         if first is not None and self.file and get_origin(first.annotation) is Annotated:
-            self.suffixes = tuple(get_args(first.annotation)[1:])
+            self.suffixes = tuple(get_args(first.annotation)[1])
 
     def __contains__(self, name: str) -> bool:
         return name in self._parameters

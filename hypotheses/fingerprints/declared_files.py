@@ -51,8 +51,11 @@ class DeclaredFiles:
         digest = hashlib.sha256()
         for path, name in self._files():
             content = ""
-            if path.is_file():
-                with path.open("rb") as file:
-                    content = hashlib.file_digest(file, "sha256").hexdigest()
+            try:
+                if path.is_file():
+                    with path.open("rb") as file:
+                        content = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                content = f"cannot be read: {error.errno}"
             digest.update(f"{name} {content}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()

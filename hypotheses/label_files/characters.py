@@ -38,7 +38,7 @@ class RowsOfText:
         Raises:
             HypothesisError: If there is not a row for each character, and the file has no tokens.
         """
-        if tokens is not None and len(labels) == n_chars and (tokens.lengths > 1).any():
+        if tokens is not None and tokens.lengths.max(initial=0) == 2:
             unescaped = tokens.unescaped()
             tokens = unescaped if (unescaped.lengths <= 1).all() else tokens
         self._source, self._name, self._labels, self._tokens = source, name or "the text", labels, tokens

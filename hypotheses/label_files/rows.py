@@ -128,8 +128,9 @@ def _check_widths(path: Path, rows: Rows, n_columns: int, n_before: int) -> None
     for n, row in enumerate(rows, start=n_before + 1):
         if len(row) != n_columns:
             raise HypothesisError(
-                f"row {n:,} of {path} has {len(row)} cells, and the first row {n_columns}; a cell with the sign "
-                "between cells, a quotation mark or a line end in it has to be in double quotes"
+                f"the rows of {path} differ in their cells: {n_columns} in row 1 and {len(row)} in row {n:,}, counted "
+                "with the header; a cell with the sign between cells, a quotation mark or a line end in it has "
+                "to be in double quotes"
             )
 
 
