@@ -1,6 +1,7 @@
 """Labels that are given as they are: in an array, a list or `Labels`, or in a dict by the names of the documents."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def are_labels(value: Any) -> bool:
 
 
 class GivenLabels:
-    """A function that returns labels which were given.
+    """A function that returns labels which were given. Only 0 and 1 are False and True, unless the kind is given.
 
     Attributes:
         name: What they are called: the name of a pandas Series, or `labels`.
@@ -60,6 +61,8 @@ class GivenLabels:
                 raise HypothesisError(f"the labels{where} are a single {type(answer).__name__}") from error
         self._by_name = dict(zip(parts, alike(list(parts.values())), strict=True))
         self._is_by_document = isinstance(given, Mapping)
+        if kind is None and not any(isinstance(answer, Labels) for answer in by_name.values()):
+            self._by_name = _as_bools(self._by_name)
         first = next(iter(self._by_name.values()))
         self.kind: Kind = first.kind
         self.names = first.names
@@ -107,3 +110,11 @@ class GivenLabels:
                 "or a dict of labels by the names of the documents"
             )
         return labels[place.start_in_all : place.start_in_all + len(text)]
+
+
+def _as_bools(by_name: dict[str, Labels]) -> dict[str, Labels]:
+    """Return numbers that are all 0 and 1 as False and True, and other labels as they are."""
+    parts = by_name.values()
+    if any(part.kind != "numeric" or not np.isin(part.values[part.present], (0, 1)).all() for part in parts):
+        return by_name
+    return {name: replace(part, values=part.values.astype(bool), kind="binary") for name, part in by_name.items()}

@@ -434,7 +434,7 @@ def hypothesis(
     `document` the name of the document: the same, or `names.txt:17` where each line is one.
 
     In place of a function, there may be the labels themselves: one for each character of the text, in an array, a list
-    or `Labels`, or a dict of those by the names of the documents.
+    or `Labels`, or a dict of those by the names of the documents. There, only 0 and 1 are False and True.
 
     Args:
         function: The decorated function, or labels.

@@ -78,7 +78,8 @@ def _labels(hypothesis: Hypothesis) -> str:
 def _entry(hypothesis: Hypothesis) -> str:
     text, examples = _split_docstring(hypothesis)
     facts = [f"- **Labels:** {_labels(hypothesis)}; {'causal' if hypothesis.causal else 'looks ahead'}"]
-    facts += [f"- **Expected:** {hypothesis.expects or _NOTHING_PUBLISHED}"]
+    if hypothesis.labels_any_text:
+        facts += [f"- **Expected:** {hypothesis.expects or _NOTHING_PUBLISHED}"]
     facts += [f"- **Source:** {hypothesis.source}"] if hypothesis.source else []
     spelling = f"Spelled `{hypothesis.spelling}`." if len(hypothesis.parameters) else ""
     code = "```python\n" + "".join(examples) + "```"
@@ -90,5 +91,9 @@ def _split_docstring(hypothesis: Hypothesis) -> tuple[str, list[str]]:
     """Return the text of a docstring without its examples, and the examples."""
     parts = doctest.DocTestParser().parse(inspect.cleandoc(hypothesis.__doc__ or ""))
     text = "".join(part for part in parts if isinstance(part, str)).strip()
-    examples = [f">>> {part.source}{part.want}" for part in parts if not isinstance(part, str)]
+    examples = [
+        f">>> {part.source.rstrip().replace(chr(10), chr(10) + '... ')}\n{part.want}"
+        for part in parts
+        if not isinstance(part, str)
+    ]
     return text, examples

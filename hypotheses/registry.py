@@ -10,6 +10,7 @@ from pathlib import Path
 from hypotheses.errors import HypothesisError
 from hypotheses.expressions import parse
 from hypotheses.hypothesis import Hypothesis
+from hypotheses.label_files.documents import SUFFIXES
 from hypotheses.parameters import exists, split_path
 from hypotheses.spelling import nearest, quoted
 from hypotheses.user_files import as_hypothesis, from_file, is_file
@@ -64,7 +65,8 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
 
     Args:
         spelled: The name of a built-in or plugged-in hypothesis, or `file.py:name` for one in a user's file, which is
-            run; with parameters after a colon (`indent_at_least:3`, `regex:https?://\S+`); or a combination of these
+            run; with parameters after a colon (`indent_at_least:3`, `regex:https?://\S+`, `labels:tags.csv:mood`, which
+            reads labels from a file); or a combination of these
             (`in_quotes & ~in_comment`, `position_in_line >= 40`, `part_of_speech == noun`, `in_quotes @ 1`). In a
             combination, names and parameters with blanks or signs in them are in quotes: `regex:'a|b' & in_word`.
         language: Programming language for hypotheses that have a parameter `language` which is not set.
@@ -130,6 +132,8 @@ def _unknown(name: str, spelled: str) -> HypothesisError:
         )
     if name.endswith(".py"):
         return HypothesisError(f"{name} is a file; name one of the functions in it, such as {name}:in_url")
+    if exists(Path(spelled)) and Path(spelled).suffix.lower() in SUFFIXES:
+        return HypothesisError(f"{spelled} is a file; labels in it are spelled {_FROM_FILE}{quoted(spelled)}")
     return HypothesisError(f"no hypothesis named {name!r}; {nearest(name, list(known))}")
 
 

@@ -55,6 +55,9 @@ def test_numbers_classes_and_missing_labels() -> None:
     numbers = hypothesis(np.array([0.5, 1, 2, 3, 4, 5, np.nan]), unit="litres")
     assert (numbers.kind, numbers.unit, numbers.causal) == ("numeric", "litres", False)
     assert labelled(numbers).tolist() == [0.5, 1, 2, 3, 4, 5, None]
+    assert labelled([0, 1, 1, 0, 1, 0, None]).tolist() == [False, True, True, False, True, False, None]
+    assert hypothesis([0, 1, 1, 0, 1, 0, 1], kind="numeric").kind == "numeric"
+    assert hypothesis({"a": np.zeros(4), "b": np.arange(3)}).kind == "numeric"
     classes = hypothesis(np.array(list("ABABABA")), name="letters")
     assert classes.names == ("A", "B")
     assert labelled(classes == "A").tolist() == [True, False] * 3 + [True]

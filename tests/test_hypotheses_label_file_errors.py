@@ -140,6 +140,7 @@ def test_json_that_cannot_be_used(content: str, expected: str) -> None:
         ("labels:x.csv:label", "x.csv has 2 columns named 'label'; give a number, from 1 to 3"),
         ("labels:x.csv:4", "x.csv has no column '4'; its columns are char, label, label"),
         ("labels:x.csv:0", "x.csv has no column '0'"),
+        ("labels:x.csv & x.csv", "x.csv is a file; labels in it are spelled labels:x.csv"),
         ("labels:y.csv", "there is no file or folder y.csv with labels; check its path"),
         ("labels:y.csv:label", "there is no file or folder y.csv with labels; check its path"),
         ("labels:z.txt:label", "z.txt has no column 'label' and no header; its only column is 1"),

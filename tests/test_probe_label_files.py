@@ -13,6 +13,7 @@ from activations.texts.corpus import Corpus
 from analyses.targets.labelling import label
 from hypotheses.labelling import cache
 from hypotheses.registry import get
+from probe.cli import completion
 
 TEXTS = {"a": "First Citizen:\nBefore we proceed", "b": "Marcius, WAS that\nYou? Speak now!"}
 
@@ -67,18 +68,17 @@ def test_commands_on_a_recording_take_labels_from_files(run: Command, planted: P
         Path("tags", Path(document.name).with_suffix(".tsv")).write_text(
             "begin\tend\n" + "".join(f"{start}\t{end}\n" for start, end in spans), encoding="utf-8"
         )
-    for command in (["rank"], ["fit", "--controls", "none", "--sites", "1/hidden"], ["plot", "ranking", "-o", "a.png"]):
+    for command in (["rank"], ["fit", "--controls", "none", "--sites", "1/hidden"]):
         results = []
         for spelled in ("labels:tags", "in_comment"):
-            status, out, err = run(*command, "-H", spelled, planted, *([] if "plot" in command else ["--json"]))
+            status, out, err = run(*command, "-H", spelled, planted, "--json")
             assert status == 0, err
             assert ("labels:tags: 2 files, spans without labels" in err) == (spelled == "labels:tags")
-            results.append(
-                [{k: v for k, v in row.items() if k != "hypothesis"} for row in rows(out)]
-                if "plot" not in command
-                else []
-            )
+            named = ("hypothesis", "note")
+            results.append([{key: row[key] for key in row if key not in named} for row in rows(out)])
         assert results[0] == results[1]
+    status, _, err = run("plot", "ranking", "-H", "labels:tags", planted, "-o", "ranking.svg")
+    assert status == 0 and Path("ranking.svg").exists(), err
     status, out, err = run("rank", "labels:tags & ~in_quotes", planted, "--json")
     assert status == 0 and rows(out)[0]["hypothesis"] == "labels:tags & ~in_quotes"
 
@@ -141,3 +141,12 @@ def test_hypotheses_lists_labels_and_shows_how_they_are_spelled(run: Command) ->
     status, out, _ = run("hypotheses", "--show", "labels")
     assert status == 0
     assert out.startswith("labels:file[:column]\nWhich label does a file give the character?")
+
+
+def test_the_shell_completes_files_of_labels() -> None:
+    Path("tags").mkdir()
+    for name in ("tags.csv", "tags/a.tsv", "tags.txt", "other.csv"):
+        Path(name).touch()
+    assert completion.hypotheses("labels:ta") == ["labels:tags/", "labels:tags.csv"]
+    assert completion.hypotheses("labels:tags/") == ["labels:tags/a.tsv"]
+    assert completion.hypotheses("labels:absent/x") == []

@@ -60,11 +60,11 @@ def open_rows(path: Path) -> RowFile:
         HypothesisError: If it cannot be read, is empty, or is no text.
     """
     text = _decoded(path)
-    if not text.strip():
+    first = re.search(r"\S[^\n]*", text)
+    if first is None:
         raise HypothesisError(f"{path} is empty; give it a label for each character, or spans")
-    first = text.lstrip()[:1]
-    line = text.lstrip().partition("\n")[0].strip()
-    if path.suffix.lower() in _JSON_SUFFIXES or line == "[" or (first in "{[" and _is_json(line)):
+    line = first[0].strip()
+    if path.suffix.lower() in _JSON_SUFFIXES or line == "[" or (line[0] in "{[" and _is_json(line)):
         return _json_rows(path, text)
     return _delimited_rows(path, text)
 
@@ -160,9 +160,11 @@ def _has_quoted_cells(text: str, delimiter: str) -> bool:
     )
     if not has_lone_mark:
         return True
-    n_delimiters = text.partition("\n")[0].count(delimiter) if delimiter else 0
+    if not delimiter:
+        return True
     lines = io.StringIO(text, newline="\n")
-    return not delimiter or any(line.count(delimiter) != n_delimiters and not line.isspace() for line in lines)
+    n_delimiters = next(lines).count(delimiter)
+    return any(line.count(delimiter) != n_delimiters and not line.isspace() for line in lines)
 
 
 def _is_json(line: str) -> bool:
