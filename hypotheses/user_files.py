@@ -58,7 +58,7 @@ def as_hypothesis(value: Any, described_as: str = "the hypothesis") -> Hypothesi
         return value
     if not callable(value) and not are_labels(value):
         raise HypothesisError(
-            f"{described_as} is a {type(value).__name__}, neither a function from text to labels nor an array of labels"
+            f"{described_as} is a {type(value).__name__}, not a function from text to labels, nor an array of labels"
         )
     return Hypothesis(value)
 
