@@ -55,6 +55,8 @@ def main() -> None:
     plain = megabytes_per_s(plain_loop, text[:_N_PLAIN])
     rows = []
     for name, each in registered().items():
+        if not each.labels_any_text:
+            continue
         by_library = name in _BY_LIBRARIES
         rate = megabytes_per_s(labeller(each), text[:_N_PLAIN] if by_library else text, 1 if by_library else 3)
         rows.append((rate, name, "by a library" if by_library else "" if rate >= _WANTED else f"below {_WANTED:.0f}"))

@@ -13,9 +13,11 @@ from hypotheses.combining import compared, conjunction, disjunction, negation, s
 from hypotheses.errors import HypothesisError
 from hypotheses.fingerprints.dependencies import Definition, Dependencies, find_dependencies
 from hypotheses.fingerprints.functions import are_plain
+from hypotheses.given_labels import GivenAsLabels, GivenLabels, are_labels
 from hypotheses.labels import KINDS, Kind, Labels
 from hypotheses.marks import marked
-from hypotheses.parameters import FILE_NAME, Parameters
+from hypotheses.parameters import DOCUMENT, FILE_NAME, PLACE, Parameters
+from hypotheses.places import Place
 from hypotheses.spelling import quoted, spell_number
 from hypotheses.text_kinds.kinds import TextKind, kinds_named
 
@@ -39,8 +41,9 @@ class Hypothesis:
         expects: What is known of units that encode it, or an empty string.
         example: Parameters to try it with, as they are spelled after its name.
         parameters: What its function takes besides the text, without those that are already set.
-        uses_file_name: Whether its labels may depend on the name of the file that a text is from.
-        reads: The files and folders that it is declared to read.
+        uses_file_name: Whether its labels may depend on the name of the document, or of the file that a text is from.
+        labels_any_text: False if its labels were made for one text, and are read from a file or given as an array.
+        reads: The files and folders that it reads, as far as it is declared.
         needs: The kinds of text that its labels mean something in, by the name of each hypothesis in it; see
             `text_kinds.kinds`. Empty if it can be asked of any text.
         separator: A string that keeps two texts apart, such as a newline: with it between them, both get the labels
@@ -52,7 +55,7 @@ class Hypothesis:
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Any,
         *,
         name: str | None = None,
         kind: Kind | None = None,
@@ -66,6 +69,9 @@ class Hypothesis:
         separator: str | None = None,
         text_kind: str | TextKind | Sequence[str | TextKind] = (),
     ) -> None:
+        if are_labels(function):
+            function, causal = GivenLabels(function, kind, names), False
+            name, kind, names = name or function.name, function.kind, function.names
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         if kind is not None and kind not in KINDS:
             raise HypothesisError(f"the kind of {self.name} is {kind!r}; choose one of {', '.join(KINDS)}")
@@ -84,7 +90,8 @@ class Hypothesis:
         kinds = kinds_named(text_kind)
         self.needs: tuple[tuple[str, tuple[TextKind, ...]], ...] = ((self.name, kinds),) if kinds else ()
         self.parameters = Parameters(function)
-        self.uses_file_name = self.parameters.takes_file_name
+        self.uses_file_name = bool(self.parameters.about_text)
+        self.labels_any_text = PLACE not in self.parameters.about_text
         functools.update_wrapper(self, function, updated=())
         definition = Definition(function, self.name, (self.kind, self.names), reads)
         self.definitions: tuple[Definition, ...] = (definition,)
@@ -96,20 +103,30 @@ class Hypothesis:
         self._without_parameters: Hypothesis | None = None  # the hypothesis whose parameters are set in this one
         self._parameters_set: dict[str, Any] = {}
 
-    def __call__(self, text: str, *parameters: Any, file_name: str = "", **named: Any) -> Labels:
+    def __call__(
+        self,
+        text: str,
+        *parameters: Any,
+        file_name: str = "",
+        document: str = "",
+        _place: Place | None = None,
+        **named: Any,
+    ) -> Labels:
         """Label each character of a text.
 
         Args:
             text: The text, one document.
             parameters: Parameters of the function, if it has any; also by name.
             file_name: Name of the file that the text is from, for hypotheses whose labels depend on it.
+            document: Name of the document, where it is another.
             named: Parameters of the function by name.
 
         Raises:
             HypothesisError: If the function fails, or returns labels that cannot be used.
         """
         if parameters or named:
-            return self.with_parameters(*parameters, **named)(text, file_name=file_name)
+            made = self.with_parameters(*parameters, **named)
+            return made(text, file_name=file_name, document=document, _place=_place)
         if self.parameters.required:
             example = f", such as {self.name}:{self.example}" if self.example else ""
             raise HypothesisError(f"{self.name!r} needs parameters: {self.spelling}{example}")
@@ -118,7 +135,8 @@ class Hypothesis:
         if not self._is_combined:
             self.definitions[0].record_use()
         try:
-            answer = self._function(text, **({FILE_NAME: file_name} if self.parameters.takes_file_name else {}))
+            place = _place or Place.of_one_text(len(text), file_name, document)
+            answer = self._function(text, **self._about_text(place))
             answer = list(answer) if isinstance(answer, Iterator) else answer
         except HypothesisError as error:
             if self._is_combined:  # the error names the part that failed
@@ -130,6 +148,11 @@ class Hypothesis:
             return Labels.from_answer(answer, len(text), self.kind, self.names)
         except HypothesisError as error:
             raise HypothesisError(f"the hypothesis {self.name!r} cannot be used: {error}") from error
+
+    def _about_text(self, place: Place) -> dict[str, Any]:
+        """Return what the function is told about where the text is from, by its keywords."""
+        known = {FILE_NAME: place.file_name, DOCUMENT: place.document, PLACE: place}
+        return {keyword: known[keyword] for keyword in self.parameters.about_text}
 
     def __repr__(self) -> str:
         return f"<hypothesis {self.name}>"
@@ -156,8 +179,8 @@ class Hypothesis:
         return self.compared("!=", value) if isinstance(value, str | float | int) else self is not value
 
     def __invert__(self) -> "Hypothesis":
-        def label(text: str, *, file_name: str) -> Labels:
-            return negation(self._binary_labels(text, file_name))
+        def label(text: str, *, _place: Place) -> Labels:
+            return negation(self._binary_labels(text, _place))
 
         return self._derived(label, f"~{self._spelled_within(_ATOM)}", _ATOM, "~")
 
@@ -181,8 +204,8 @@ class Hypothesis:
             value: The name of a class, or a number.
         """
 
-        def label(text: str, *, file_name: str) -> Labels:
-            labels = self(text, file_name=file_name)
+        def label(text: str, *, _place: Place) -> Labels:
+            labels = self(text, _place=_place)
             try:
                 return compared(labels, sign, value)
             except HypothesisError as error:
@@ -198,8 +221,8 @@ class Hypothesis:
         have passed. The notebooks with which the field began took the state before a character was read: a lag of 1.
         """
 
-        def label(text: str, *, file_name: str) -> Labels:
-            return shifted(self(text, file_name=file_name), lag)
+        def label(text: str, *, _place: Place) -> Labels:
+            return shifted(self(text, _place=_place), lag)
 
         derived = self._derived(label, f"{self._spelled_within(_ATOM)} @ {lag}", _COMPARISON, f"@ {lag}")
         derived.kind, derived.names, derived.unit = self.kind, self.names, self.unit
@@ -239,8 +262,14 @@ class Hypothesis:
         made.__doc__, made._without_parameters, made._parameters_set = self.__doc__, self, values
         made.uses_file_name, made.definitions, made.reads = self.uses_file_name, self.definitions, self.reads
         made.needs = () if values.get("language", "auto") != "auto" else self.needs  # who names a language knows it
-        is_hashable = self.definition_hash is not None and are_plain(*values.values())
-        made.definition_hash = f"{self.definition_hash} {sorted(values.items())!r}" if is_hashable else None
+        made.labels_any_text = self.labels_any_text
+        if self.parameters.file in values:
+            path = Path(values[self.parameters.file])
+            made.definitions = tuple(part.reading(path, self.parameters.suffixes) for part in self.definitions)
+            made.reads = (*self.reads, path.absolute())
+        plain = {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
+        is_hashable = self.definition_hash is not None and are_plain(*plain.values())
+        made.definition_hash = f"{self.definition_hash} {sorted(plain.items())!r}" if is_hashable else None
         return made
 
     def with_spelled_parameters(self, spelled: str) -> "Hypothesis":
@@ -307,8 +336,8 @@ class Hypothesis:
                 "name, and probe.hypothesis makes one of a function"
             )
 
-        def label(text: str, *, file_name: str) -> Labels:
-            return combine(self._binary_labels(text, file_name), other._binary_labels(text, file_name))
+        def label(text: str, *, _place: Place) -> Labels:
+            return combine(self._binary_labels(text, _place), other._binary_labels(text, _place))
 
         name = f"{self._spelled_within(precedence)} {sign} {other._spelled_within(precedence + 1)}"
         return self._derived(label, name, precedence, sign, other)
@@ -318,8 +347,8 @@ class Hypothesis:
             return quoted("".join(values.values()), always=True)
         return quoted(self.parameters.spell(values))
 
-    def _binary_labels(self, text: str, file_name: str) -> Labels:
-        labels = self(text, file_name=file_name)
+    def _binary_labels(self, text: str, place: Place) -> Labels:
+        labels = self(text, _place=place)
         if labels.kind != "binary":
             example = ">= 5" if labels.kind == "numeric" else f"== {quoted((*labels.names, 'name')[0])}"
             raise HypothesisError(
@@ -346,6 +375,7 @@ class Hypothesis:
         derived.reads = tuple(path for part in parts for path in part.reads)
         derived.needs = tuple(dict.fromkeys(need for part in parts for need in part.needs))
         derived.uses_file_name = any(part.uses_file_name for part in parts)
+        derived.labels_any_text = all(part.labels_any_text for part in parts)
         hashed = [(part.definition_hash, part.kind, part.names) for part in parts]
         is_hashable = all(part.definition_hash is not None for part in parts)
         digest = hashlib.sha256(f"{operation} {hashed}".encode("utf-8", "surrogatepass"))
@@ -376,7 +406,14 @@ def _common_separator(separators: Sequence[str | None]) -> str | None:
 
 
 @overload
-def hypothesis(function: Callable[..., Any]) -> Hypothesis: ...
+def hypothesis(
+    function: Callable[..., Any] | GivenAsLabels,
+    *,
+    name: str | None = None,
+    kind: Kind | None = None,
+    names: Sequence[str] = (),
+    unit: str = "",
+) -> Hypothesis: ...
 @overload
 def hypothesis(
     *,
@@ -393,7 +430,7 @@ def hypothesis(
     text_kind: str | TextKind | Sequence[str | TextKind] = (),
 ) -> Callable[[Callable[..., Any]], Hypothesis]: ...
 def hypothesis(
-    function: Callable[..., Any] | None = None, **declared: Any
+    function: Callable[..., Any] | GivenAsLabels | None = None, **declared: Any
 ) -> Hypothesis | Callable[[Callable[..., Any]], Hypothesis]:
     """Make a hypothesis from a function that takes a text and returns one label for each character.
 
@@ -403,10 +440,14 @@ def hypothesis(
 
     Whatever the function takes besides the text is a parameter of the hypothesis, spelled after its name:
     `indent_at_least:3`. Parameters are strings, or what their annotations say: `int`, `float`, `bool` or `str`. A
-    function with a keyword `file_name` gets the name of the file that the text is from.
+    function with a keyword `file_name` gets the name of the file that the text is from, and one with a keyword
+    `document` the name of the document: the same, or `names.txt:17` where each line is one.
+
+    In place of a function, there may be the labels themselves: one for each character of the text, in an array, a list
+    or `Labels`, or a dict of those by the names of the documents. There, only 0 and 1 are False and True.
 
     Args:
-        function: The decorated function.
+        function: The decorated function, or labels.
         **declared: `name` is by default that of the function; `kind` (`binary`, `categorical`, `numeric`) is by default
             inferred from the labels; `names` are those of the classes, `unit` is that of numeric labels; `causal` is
             False if a label depends on what comes after its character; `source` says where the idea comes from,

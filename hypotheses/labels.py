@@ -31,6 +31,7 @@ class Labels:
         names: Names of the classes of categorical labels.
         cached_at: When they were made, if they were read from the cache.
         not_cached_because: Why slow labels were not cached, to end a sentence with; else empty.
+        notes: Sentences about where they come from, if they were read from a file.
     """
 
     values: NDArray[Any]
@@ -39,6 +40,7 @@ class Labels:
     names: tuple[str, ...] = ()
     cached_at: datetime | None = None
     not_cached_because: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("values", "missing"):
@@ -161,6 +163,24 @@ class Labels:
         indices = [names.index(name) if name in names else 0 for name in self.names]  # an absent class is only missing
         values: NDArray[Any] = np.array(indices, np.int32)[self.values]
         return values
+
+
+def alike(parts: Sequence[Labels]) -> list[Labels]:
+    """Return labels of several documents with the same kind and the same names of classes.
+
+    Raises:
+        HypothesisError: If they are of different kinds.
+    """
+    present = [part for part in parts if part.present.any()] or list(parts[:1])
+    if len(kinds := {part.kind for part in present}) > 1:
+        raise HypothesisError(f"there are {' and '.join(sorted(kinds))} labels for different documents; give one kind")
+    if not parts:
+        return []
+    kind, dtype = present[0].kind, present[0].values.dtype
+    names = present[0].names
+    if any(part.names != names for part in present):
+        names = tuple(sorted({name for part in present for name in part.names}))
+    return [replace(p, values=p._values_among(names).astype(dtype), kind=kind, names=names) for p in parts]
 
 
 def _from_array(answer: Any, kind: Kind | None, names: tuple[str, ...]) -> Labels:

@@ -74,7 +74,8 @@ def _contents() -> Iterator[str]:
 
 
 def _labels(hypothesis: Hypothesis) -> str:
-    return f"{hypothesis.kind}, {hypothesis.unit}" if hypothesis.unit else str(hypothesis.kind)
+    kind = hypothesis.kind or "as given"
+    return f"{kind}, {hypothesis.unit}" if hypothesis.unit else kind
 
 
 def _entry(hypothesis: Hypothesis) -> str:
@@ -82,7 +83,8 @@ def _entry(hypothesis: Hypothesis) -> str:
     facts = [f"- **Labels:** {_labels(hypothesis)}; {'causal' if hypothesis.causal else 'looks ahead'}"]
     kinds = [kind.described for _, kinds in hypothesis.needs for kind in kinds]
     facts += [f"- **Asked of:** {' or '.join(kinds)}"] if kinds else []
-    facts += [f"- **Expected:** {hypothesis.expects or _NOTHING_PUBLISHED}"]
+    if hypothesis.labels_any_text:
+        facts += [f"- **Expected:** {hypothesis.expects or _NOTHING_PUBLISHED}"]
     facts += [f"- **Source:** {hypothesis.source}"] if hypothesis.source else []
     spelling = f"Spelled `{hypothesis.spelling}`." if len(hypothesis.parameters) else ""
     code = "```python\n" + "".join(examples) + "```"
@@ -94,5 +96,9 @@ def _split_docstring(hypothesis: Hypothesis) -> tuple[str, list[str]]:
     """Return the text of a docstring without its examples, and the examples."""
     parts = doctest.DocTestParser().parse(inspect.cleandoc(hypothesis.__doc__ or ""))
     text = "".join(part for part in parts if isinstance(part, str)).strip()
-    examples = [f">>> {part.source}{part.want}" for part in parts if not isinstance(part, str)]
+    examples = [
+        f">>> {part.source.rstrip().replace(chr(10), chr(10) + '... ')}\n{part.want}"
+        for part in parts
+        if not isinstance(part, str)
+    ]
     return text, examples

@@ -2,16 +2,23 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
 
 from hypotheses.errors import HypothesisError
 from hypotheses.spelling import spell_number
 
 FILE_NAME = "file_name"
 """A function with a keyword of this name gets the name of the file that the text is from."""
+DOCUMENT = "document"
+"""A function with a keyword of this name gets the name of the document, such as `names.txt:17`."""
+PLACE = "_place"
+"""A function with a keyword of this name gets the `Place` of the text."""
 
-_TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
+_ABOUT_TEXT = (FILE_NAME, DOCUMENT, PLACE)
+_TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str, "Path": Path}
 _BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -19,7 +26,10 @@ class Parameters:
     """The parameters that a function takes besides the text.
 
     Attributes:
-        takes_file_name: Whether the function takes the name of the file that the text is from.
+        about_text: The keywords by which the function is told where the text is from: `file_name`, `document`.
+        file: The name of the first parameter if it is a file or a folder that the labels are read from (a `Path`): it
+            ends with a colon, and what follows are the other parameters. Else None.
+        suffixes: Of the files that matter in such a folder; empty if all do.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -27,14 +37,19 @@ class Parameters:
             parameters = list(inspect.signature(function).parameters.values())[1:]
         except (TypeError, ValueError):  # some callables written in C have no signature
             parameters = []
-        self.takes_file_name = any(parameter.name == FILE_NAME for parameter in parameters)
+        self.about_text = tuple(parameter.name for parameter in parameters if parameter.name in _ABOUT_TEXT)
         already_set = function.keywords if isinstance(function, functools.partial) else {}
         self._parameters = {
             parameter.name: parameter
             for parameter in parameters
-            if parameter.name not in (FILE_NAME, *already_set)
+            if parameter.name not in (*_ABOUT_TEXT, *already_set)
             and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         }
+        first = next(iter(self._parameters.values()), None)
+        self.file = first.name if first is not None and _kind(first) is Path else None
+        self.suffixes: tuple[str, ...] = ()
+        if first is not None and self.file and get_origin(first.annotation) is Annotated:
+            self.suffixes = tuple(get_args(first.annotation)[1])
 
     def __contains__(self, name: str) -> bool:
         return name in self._parameters
@@ -50,6 +65,9 @@ class Parameters:
     @property
     def spelling(self) -> str:
         """Their names as they follow that of the hypothesis, optional ones in brackets; empty if there are none."""
+        if self.file:
+            after = ",".join(name for name in self._parameters if name != self.file)
+            return f":{self.file}" + (f"[:{after}]" if after else "")
         required = ",".join(self.required)
         optional = ",".join(name for name in self._parameters if name not in self.required)
         if not required:
@@ -69,6 +87,12 @@ class Parameters:
     def spell(self, values: dict[str, Any]) -> str:
         """Return values as they are spelled after the name, so that `read` returns them."""
         names = list(self._parameters)
+        if self.file and self.file in values:
+            after = {name: value for name, value in values.items() if name != self.file and value != ""}
+            return f"{values[self.file]}" + (f":{self._spell(after, names[1:])}" if after else "")
+        return self._spell(values, names)
+
+    def _spell(self, values: dict[str, Any], names: list[str]) -> str:
         texts = {name: value if isinstance(value, str) else spell_number(value) for name, value in values.items()}
         in_order = list(values) == names[: len(values)]
         has_inner_comma = any("," in text for text in [*texts.values()][:-1])
@@ -86,6 +110,14 @@ class Parameters:
             raise HypothesisError(f"it takes no parameters, but got {spelled!r}; remove it")
         names = list(self._parameters)
         values: dict[str, Any] = {}
+        if self.file:
+            path, spelled = split_path(spelled)
+            values[self.file] = path
+            names = names[1:]
+            if not spelled:
+                return values
+            if len(names) == 1 and not self._is_named(spelled):
+                return values | {names[0]: self._convert(names[0], spelled)}
         for n, part in enumerate(spelled.split(",", len(names) - 1)):
             name, _, text = part.partition("=") if self._is_named(part) else (names[n], "", part)
             if name.strip() in values:
@@ -98,11 +130,7 @@ class Parameters:
         return bool(equals) and name.strip() in self._parameters
 
     def _convert(self, name: str, text: str) -> Any:
-        parameter = self._parameters[name]
-        has_annotation = parameter.annotation is not parameter.empty
-        declared = parameter.annotation if has_annotation else type(parameter.default)
-        spelled = declared if isinstance(declared, str) else getattr(declared, "__name__", "") or str(declared)
-        kind = next((_TYPES[part.strip()] for part in spelled.split("|") if part.strip() in _TYPES), str)
+        kind = _kind(self._parameters[name])
         if kind is bool:
             if text.strip().lower() in _BOOLS:
                 return _BOOLS[text.strip().lower()]
@@ -112,3 +140,39 @@ class Parameters:
         except ValueError:
             expected = "a whole number" if kind is int else "a number"
             raise HypothesisError(f"its {name} must be {expected}, but is {text!r}") from None
+
+
+def split_path(spelled: str) -> tuple[Path, str]:
+    """Split `path:more` into an existing path, as long as possible, and what follows; paths may have colons too.
+
+    >>> split_path("C:/a.csv")
+    (PosixPath('C:/a.csv'), '')
+    >>> split_path("a.csv:label")
+    (PosixPath('a.csv'), 'label')
+    """
+    colons = [colon.start() for colon in re.finditer(":", spelled)]
+    for end in (len(spelled), *reversed(colons)):
+        if end and exists(Path(spelled[:end])):
+            return Path(spelled[:end]), spelled[end + 1 :]
+    drive = 2 if re.match(r"[A-Za-z]:[/\\]", spelled) else 0
+    path, _, after = spelled[drive:].partition(":")
+    return Path(spelled[:drive] + path), after
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is such a file or folder; False for what cannot be a path."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _kind(parameter: inspect.Parameter) -> type:
+    """Return the type that a function declares for a parameter, by an annotation or a default; a string if none."""
+    has_annotation = parameter.annotation is not parameter.empty
+    declared = parameter.annotation if has_annotation else type(parameter.default)
+    if get_origin(declared) is Annotated:
+        declared = get_args(declared)[0]
+    spelled = declared if isinstance(declared, str) else getattr(declared, "__name__", "") or str(declared)
+    parts = (part.strip().rpartition(".")[2] for part in spelled.split("|"))
+    return next((_TYPES[part] for part in parts if part in _TYPES), str)

@@ -10,6 +10,8 @@ from pathlib import Path
 from hypotheses.errors import HypothesisError
 from hypotheses.expressions import parse
 from hypotheses.hypothesis import Hypothesis
+from hypotheses.label_files.documents import SUFFIXES
+from hypotheses.parameters import exists, split_path
 from hypotheses.spelling import nearest, quoted
 from hypotheses.user_files import as_hypothesis, from_file, is_file
 
@@ -27,11 +29,14 @@ TOPICS = (
     "speech",
     "statistics",
     "patterns",
+    "files",
 )
 """The modules of `hypotheses.built_in` that define hypotheses, in the order of the documentation."""
 
 _IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<parameters>.*))?", re.DOTALL)
 _PATTERN = "regex:"
+_FROM_FILE = "labels:"
+_SIGN = re.compile(r"[&|~@()<>=!'\"]")
 _QUOTED = re.compile(r"""(?:'(?:[^']|'')*'|"(?:[^"]|"")*")\s*(?:[&|@)]|$)""")
 
 
@@ -60,7 +65,8 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
 
     Args:
         spelled: The name of a built-in or plugged-in hypothesis, or `file.py:name` for one in a user's file, which is
-            run; with parameters after a colon (`indent_at_least:3`, `regex:https?://\S+`); or a combination of these
+            run; with parameters after a colon (`indent_at_least:3`, `regex:https?://\S+`, `labels:tags.csv:mood`, which
+            reads labels from a file); or a combination of these
             (`in_quotes & ~in_comment`, `position_in_line >= 40`, `part_of_speech == noun`, `in_quotes @ 1`). In a
             combination, names and parameters with blanks or signs in them are in quotes: `regex:'a|b' & in_word`.
         language: Programming language for hypotheses that have a parameter `language` which is not set.
@@ -74,6 +80,8 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
     spelled = spelled.lstrip()
     if spelled.startswith(_PATTERN) and not _QUOTED.match(spelled, len(_PATTERN)):
         return find(spelled)  # a pattern without quotes extends to the end
+    if spelled.startswith(_FROM_FILE) and _is_file_alone(spelled.rstrip().removeprefix(_FROM_FILE)):
+        return find(spelled.rstrip())
     in_file = _IN_FILE.fullmatch(spelled.rstrip())
     if in_file and is_file(Path(in_file["path"])) and not re.search("[&|@]", in_file["parameters"] or ""):
         return find(spelled.rstrip())
@@ -83,9 +91,15 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
         raise HypothesisError("the hypothesis has too many nested parentheses or negations to be read") from error
 
 
+def _is_file_alone(spelled: str) -> bool:
+    """Tell whether what follows `labels:` is the path of a file, with or without a column, and no expression."""
+    path, column = split_path(spelled)
+    return exists(path) and not _SIGN.search(column)
+
+
 def _find(spelled: str, language: str | None) -> Hypothesis:
     """Return the hypothesis of a name, with the parameters after it."""
-    in_file = None if spelled.startswith(_PATTERN) else _IN_FILE.fullmatch(spelled)
+    in_file = None if spelled.startswith((_PATTERN, _FROM_FILE)) else _IN_FILE.fullmatch(spelled)
     parameters: str | None
     if in_file:
         hypothesis = from_file(Path(in_file["path"]), in_file["name"])
@@ -118,6 +132,8 @@ def _unknown(name: str, spelled: str) -> HypothesisError:
         )
     if name.endswith(".py"):
         return HypothesisError(f"{name} is a file; name one of the functions in it, such as {name}:in_url")
+    if exists(Path(spelled)) and Path(spelled).suffix.lower() in SUFFIXES:
+        return HypothesisError(f"{spelled} is a file; labels in it are spelled {_FROM_FILE}{quoted(spelled)}")
     return HypothesisError(f"no hypothesis named {name!r}; {nearest(name, list(known))}")
 
 

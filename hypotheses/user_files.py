@@ -10,6 +10,7 @@ from typing import Any
 
 from hypotheses.errors import HypothesisError
 from hypotheses.fingerprints.references import USER_MODULE
+from hypotheses.given_labels import are_labels
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.spelling import nearest
 
@@ -43,10 +44,11 @@ def is_file(path: Path) -> bool:
 
 
 def as_hypothesis(value: Any, described_as: str = "the hypothesis") -> Hypothesis:
-    """Return a hypothesis as it is, or make one of a function.
+    """Return a hypothesis as it is, or make one of a function or of labels.
 
     Args:
-        value: A hypothesis or a function from text to labels.
+        value: A hypothesis, a function from text to labels, or labels: an array, a list, `Labels`, or a dict of those
+            by the names of the documents.
         described_as: What the value is called in an error message.
 
     Raises:
@@ -54,8 +56,10 @@ def as_hypothesis(value: Any, described_as: str = "the hypothesis") -> Hypothesi
     """
     if isinstance(value, Hypothesis):
         return value
-    if not callable(value):
-        raise HypothesisError(f"{described_as} is a {type(value).__name__}, not a function from text to labels")
+    if not callable(value) and not are_labels(value):
+        raise HypothesisError(
+            f"{described_as} is a {type(value).__name__}, not a function from text to labels, nor an array of labels"
+        )
     return Hypothesis(value)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from activations.texts.reading_rule import rule_of
 from activations.texts.tokenising import prompt_text
 from analyses.causes.text_effects import LOSS, Measured, TextEffect, name_of, text_effects, text_means
 from analyses.passages.effects import SIGNIFICANT
-from analyses.targets.labelling import AnyHypothesis
+from analyses.targets.labelling import AnyHypothesis, listed
 from probe.steered_changes import Steered, SteeredChange, adding, check_factors, checked_direction, held_units, holding
 
 N_MATCHED = 10
@@ -152,7 +153,7 @@ def steer(
         )
     if n_matched < 0:
         raise ActivationError(f"the number of matched changes is {n_matched}; it cannot be negative")
-    chosen = [hypotheses] if isinstance(hypotheses, str) or callable(hypotheses) else list(hypotheses)
+    chosen: list[AnyHypothesis] = list(cast("Sequence[AnyHypothesis]", listed(hypotheses)))
     writer = _Writer(model, options, chosen)
     rng = np.random.default_rng(options.seed)
     if isinstance(steered, Mapping):

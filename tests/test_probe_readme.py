@@ -1,5 +1,6 @@
 """The README is executed, and mentions what it should."""
 
+import csv
 import os
 import re
 import shlex
@@ -34,6 +35,10 @@ def test_the_readmes_commands_have_the_options_that_it_names() -> None:
 @pytest.mark.slow  # trains a model and starts nine processes
 def test_the_readmes_commands_and_python_run(code_text: str) -> None:
     Path("corpus.txt").write_text(code_text, encoding="utf-8")
+    with Path("tags.csv").open("w", newline="", encoding="utf-8") as tags:
+        csv.writer(tags).writerows(
+            [["char", "mood"], *([char, "good" if char.isalpha() else "bad"] for char in code_text)]
+        )
     environment = os.environ | {"PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"}
     own_hypothesis, python = blocks("python")
     assert own_hypothesis.startswith("# my_hypotheses.py\n")

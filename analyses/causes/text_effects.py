@@ -96,6 +96,11 @@ def text_means(texts: Sequence[str], hypothesis: AnyHypothesis, written: slice) 
         HypothesisError: If there is no such hypothesis, or it fails on a text.
     """
     labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    if not labeller.labels_any_text:
+        raise AnalysisError(
+            f"{labeller.name!r} has labels of one text alone, and a text that is written by a model has none; use a "
+            "hypothesis that can label any text"
+        )
     corpus = Corpus.from_texts(texts)
     labels = label(corpus, labeller, use_cache=False)
     if labels.kind == "categorical":

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from analyses.targets.splits import TEST, TRAIN, Split
 from analyses.targets.target import Target
 from analyses.targets.text_kinds import reasons_against
 from hypotheses import registry
+from hypotheses.given_labels import GivenAsLabels, are_labels
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import documents
 from hypotheses.labelling.corpus_labels import CorpusLabels
@@ -24,9 +25,10 @@ from hypotheses.labelling.long_labels import AnyLabels, LabelsOnDisk
 from hypotheses.labels import Labels
 from hypotheses.user_files import as_hypothesis
 
-AnyHypothesis = str | Callable[[str], Any]
+AnyHypothesis = str | Callable[[str], Any] | GivenAsLabels
+"""A name, a function, or labels: an array, a list, `Labels`, or a dict of those by the names of the documents."""
 ManyHypotheses = AnyHypothesis | Target | Sequence[AnyHypothesis | Target]
-"""One hypothesis or several: names, functions, or targets made before."""
+"""One hypothesis or several: names, functions, labels, or targets made before. A list of strings has names."""
 LABEL_BYTES = 1 << 28
 """Memory for all labels of one question; labels of longer texts, or of more hypotheses, are kept on disk."""
 
@@ -59,10 +61,15 @@ def target_for(source: Source, hypothesis: "AnyHypothesis | Target", memory_byte
 
 
 def listed(hypotheses: ManyHypotheses) -> Sequence[AnyHypothesis | Target]:
-    """Return one hypothesis or several as a list."""
-    if isinstance(hypotheses, str | Target) or callable(hypotheses):
-        return [hypotheses]
-    return hypotheses
+    """Return one hypothesis or several as a list, in which labels have different names."""
+    if isinstance(hypotheses, str | Target) or callable(hypotheses) or are_labels(hypotheses):
+        return [cast("AnyHypothesis | Target", hypotheses)]
+    several = list(cast("Sequence[AnyHypothesis | Target]", hypotheses))
+    numbers = [number for number, hypothesis in enumerate(several) if are_labels(hypothesis)]
+    for count, number in enumerate(numbers, start=1):
+        given = as_hypothesis(several[number])
+        several[number] = given.with_name(f"{given.name}_{count}") if len(numbers) > 1 else given
+    return several
 
 
 def targets_for(source: Source, hypotheses: ManyHypotheses, memory_bytes: int = LABEL_BYTES) -> list[Target]:
@@ -111,10 +118,18 @@ def label_in_pieces(
                 f"{document.name} has {document.n_chars:,} characters; "
                 f"it is labelled in pieces of at most {piece_chars:,}"
             )
-    names = [document.file_name for document in corpus.documents]
     labels = documents.label_corpus(
-        hypothesis, names, corpus.texts(), corpus.sha256, use_cache=use_cache, piece_chars=piece_chars
+        hypothesis,
+        [document.name for document in corpus.documents],
+        corpus.texts(),
+        corpus.sha256,
+        file_names=[document.file_name for document in corpus.documents],
+        lengths=[document.n_chars for document in corpus.documents],
+        use_cache=use_cache,
+        piece_chars=piece_chars,
     )
+    for warning in labels.warnings:
+        notice(warning)
     if hypothesis.kind is None and labels.kind == "numeric" and labels.are_only(0, 1):
         notice(f"{hypothesis.name} gives 0 and 1, which are taken for numbers; give bools, or declare kind='binary'")
     return labels

@@ -43,17 +43,26 @@ class Definition:
     """
 
     def __init__(
-        self, function: Callable[..., Any], name: str, facts: tuple[Any, ...], reads: Sequence[str | Path]
+        self,
+        function: Callable[..., Any],
+        name: str,
+        facts: tuple[Any, ...],
+        reads: Sequence[str | Path],
+        suffixes: Sequence[str] = (),
     ) -> None:
         self.function, self.name, self.facts = function, name, facts
         self.file = source_file(function)
         self.hash = function_hash(function)
         folder = Path(self.file).parent if self.file else Path()
         self.reads = tuple((folder / path).resolve() for path in ([reads] if isinstance(reads, str) else reads))
-        self.declared = DeclaredFiles(self.reads)
+        self.declared = DeclaredFiles(self.reads, suffixes)
         self.mark = f"<the hypothesis {next(_NUMBERS)}>"
         if self.file is not None:
             watch(self.file)
+
+    def reading(self, path: Path, suffixes: Sequence[str]) -> "Definition":
+        """Return the same function, which also reads a file, or the files with these suffixes in a folder."""
+        return Definition(self.function, self.name, self.facts, (*self.reads, path.absolute()), suffixes)
 
     @property
     def is_built_in(self) -> bool:
@@ -63,7 +72,7 @@ class Definition:
 
     def record_use(self) -> None:
         """Record for the functions that are running that they call this hypothesis."""
-        if not self.is_built_in:
+        if not self.is_built_in or self.reads:
             record(self.mark)
 
     def check_declared(self) -> None:
@@ -101,9 +110,12 @@ def find_dependencies(
         not_understood = "it is no plain function in a file, or its parameters are not plain"
     while waiting:
         definition = waiting.pop()
-        if definition in seen or definition.is_built_in:
+        if definition in seen or (definition.is_built_in and not definition.reads):
             continue
         seen.append(definition)
+        if definition.is_built_in:  # it reads a file each time that it labels
+            hashed.append((definition.hash, definition.declared.current_digest()))
+            continue
         definition.check_declared()
         references = None
         if definition.hash:

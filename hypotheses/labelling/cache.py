@@ -29,7 +29,7 @@ MOST_BYTES = 2 << 30
 """When the cache is larger, the labels that were not used for the longest time are deleted."""
 
 _LIBRARIES = ("numpy", "pygments", "regex", "textblob")
-_FORMAT = 3
+_FORMAT = 4
 
 
 def folder() -> Path:
@@ -114,7 +114,8 @@ def _read(path: Path) -> CorpusLabels | None:
                 values = np.unpackbits(values, count=n_chars).view(bool)
             missing = np.unpackbits(missing_bits, count=n_chars).view(bool) if len(missing_bits) else None
             made = datetime.fromtimestamp(float(arrays["made"]))
-            labels = CorpusLabels((values,), (missing,), kind, tuple(arrays["names"].tolist()), made)
+            names, notes, warnings = (tuple(arrays[key].tolist()) for key in ("names", "notes", "warnings"))
+            labels = CorpusLabels((values,), (missing,), kind, names, made, "", notes, warnings)
         if len(labels) != n_chars:
             return None
         for start in range(0, n_chars, CHUNK):
@@ -134,6 +135,8 @@ def _write(path: Path, labels: CorpusLabels) -> None:
         "n_chars": np.array(len(labels)),
         "kind": np.array(KINDS.index(labels.kind)),
         "names": np.array(labels.names, np.str_),
+        "notes": np.array(labels.notes, np.str_),
+        "warnings": np.array(labels.warnings, np.str_),
         "made": np.array(time.time()),
     }
     try:

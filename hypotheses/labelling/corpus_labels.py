@@ -36,6 +36,8 @@ class CorpusLabels:
         names: Names of the classes.
         cached_at: When they were made, if they were read from the cache.
         not_cached_because: Why slow labels were not cached.
+        notes: Sentences about where they come from, if they were read from a file.
+        warnings: Sentences about what may be wrong with them.
     """
 
     values: tuple[NDArray[Any], ...]
@@ -44,6 +46,8 @@ class CorpusLabels:
     names: tuple[str, ...] = ()
     cached_at: datetime | None = None
     not_cached_because: str = ""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def join(cls, parts: Iterable[Labels]) -> "CorpusLabels":
@@ -90,7 +94,7 @@ class CorpusLabels:
             values[within_result] = self.values[n][within_piece]
             if missing is not None and (piece_missing := self.missing[n]) is not None:
                 missing[within_result] = piece_missing[within_piece]
-        return Labels(values, self.kind, missing, self.names, self.cached_at, self.not_cached_because)
+        return Labels(values, self.kind, missing, self.names, self.cached_at, self.not_cached_because, self.notes)
 
     @property
     def may_miss(self) -> bool:

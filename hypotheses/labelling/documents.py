@@ -11,6 +11,7 @@ from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import cache
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labels import Labels
+from hypotheses.places import Documents, Place
 
 MOST_CHARS = 32 << 20
 """Longer documents are labelled in pieces."""
@@ -26,6 +27,8 @@ def label_corpus(
     texts: Iterable[str],
     corpus_sha256: str,
     *,
+    file_names: Sequence[str] | None = None,
+    lengths: Sequence[int] | None = None,
     use_cache: bool = True,
     piece_chars: int = MOST_CHARS,
 ) -> CorpusLabels:
@@ -41,6 +44,8 @@ def label_corpus(
         names: Names of the documents.
         texts: Texts of the documents, in order; consumed one at a time.
         corpus_sha256: Hash of the texts and of where they begin.
+        file_names: Names of the files that the documents are from; by default, those of the documents.
+        lengths: Lengths of the documents in characters; by default, the texts are all held in memory to know them.
         use_cache: Whether to read labels from the cache; they are written to it in any case.
         piece_chars: The most characters of a document that are labelled in one piece.
 
@@ -51,22 +56,27 @@ def label_corpus(
     Raises:
         HypothesisError: If the hypothesis fails on a text, or gives labels of different kinds.
     """
+    if lengths is None:
+        texts = list(texts)
+        lengths = list(map(len, texts))
+    documents = Documents(names, file_names or names, lengths)
 
     def make() -> CorpusLabels:
         if _can_be_joined(hypothesis):
             return CorpusLabels.join(_labels_of_joined(hypothesis, texts, piece_chars))
-        return CorpusLabels.join(
-            hypothesis(piece, file_name=name)
-            for name, text in zip(names, texts, strict=True)
-            for piece in _pieces(text, piece_chars)
+        labels = CorpusLabels.join(
+            hypothesis(text[start:stop], _place=Place(documents, number, start))
+            for number, text in enumerate(texts)
+            for start, stop in _pieces(text, piece_chars)
         )
+        return replace(labels, notes=tuple(documents.notes), warnings=tuple(documents.warnings))
 
     before = hypothesis.dependencies(clear_caches=True)
     if before.fingerprint is None:
         return cache.make_uncached(make, before.not_understood)
     key = hashlib.sha256(f"{before.fingerprint} {corpus_sha256}".encode())
     if hypothesis.uses_file_name:
-        key.update("\n".join(names).encode())
+        key.update("\n".join((*names, *documents.file_names)).encode("utf-8", "surrogatepass"))
 
     def find_unhashed() -> str:
         after = hypothesis.dependencies()
@@ -93,7 +103,7 @@ def _labels_of_joined(hypothesis: Hypothesis, texts: Iterable[str], piece_chars:
             yield _label_together(hypothesis, short)
             short, n_chars = [], 0
         if len(text) > most:
-            yield from map(hypothesis, _pieces(text, piece_chars))
+            yield from (hypothesis(text[start:stop]) for start, stop in _pieces(text, piece_chars))
         else:
             short.append(text)
             n_chars += len(text)
@@ -113,14 +123,17 @@ def _label_together(hypothesis: Hypothesis, texts: Sequence[str]) -> Labels:
     return replace(labels, values=labels.values[is_text], missing=missing)
 
 
-def _pieces(text: str, most: int) -> Iterator[str]:
-    """Yield a text in pieces of at most `most` characters, which end after a blank line, or else a line, if any."""
+def _pieces(text: str, most: int) -> Iterator[tuple[int, int]]:
+    """Cut a text into pieces of at most `most` characters, which end after a blank line, or else a line, if any.
+
+    Yields where each piece begins and ends.
+    """
     start = 0
     while len(text) - start > most:
         stop = start + most
         blank_line = _LAST_BLANK_LINE.search(text, start, stop)
         line_end = text.rfind("\n", start, stop) + 1
         cut = blank_line.end() if blank_line else line_end or stop
-        yield text[start:cut]
+        yield start, cut
         start = cut
-    yield text[start:]
+    yield start, len(text)

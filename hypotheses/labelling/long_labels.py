@@ -29,6 +29,7 @@ class LongLabels(ABC):
         may_miss: Whether any label may be missing.
         cached_at: See `Labels`.
         not_cached_because: See `Labels`.
+        notes: See `Labels`.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class LongLabels(ABC):
     may_miss: bool
     cached_at: datetime | None = None
     not_cached_because: str = ""
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -82,6 +84,7 @@ class LabelsOnDisk(LongLabels):
         """
         self.kind, self.names, self.may_miss = labels.kind, labels.names, labels.may_miss
         self.cached_at, self.not_cached_because = labels.cached_at, labels.not_cached_because
+        self.notes = labels.notes
         try:
             # unbuffered, so that a full disk is an error here rather than when the file is closed
             file = tempfile.TemporaryFile(prefix="char-probe-labels-", buffering=0)  # noqa: SIM115

@@ -134,11 +134,13 @@ def _bytes(budget: float | None) -> int | None:
 
 
 def report_kept(labels_by_name: "Mapping[str, AnyLabels | CorpusLabels]") -> None:
-    """Say on standard error which labels come from the disk, and which were slow to make and cannot be kept.
+    """Say on standard error where labels come from: a file, the cache, or slow labelling that cannot be kept.
 
     Args:
         labels_by_name: The labels of each hypothesis, by its name.
     """
+    for note in dict.fromkeys(note for labels in labels_by_name.values() for note in labels.notes):
+        warn(note)
     for name, labels in labels_by_name.items():
         if labels.not_cached_because:
             warn(f"labels of {name} are not kept: {labels.not_cached_because}")

@@ -6,14 +6,26 @@ from pathlib import Path
 
 def hypotheses(incomplete: str) -> list[str]:
     """List the hypotheses whose names begin as typed, those of installed plug-ins among them."""
+    from hypotheses.label_files.documents import SUFFIXES
     from hypotheses.registry import registered
 
+    prefix = "labels:"
+    if incomplete.startswith(prefix):
+        path = incomplete.removeprefix(prefix)
+        return [prefix + name for name in _paths(path) if name.endswith((*SUFFIXES, "/"))]
     return _beginning(incomplete, registered())
 
 
 def hypotheses_and_recordings(incomplete: str) -> list[str]:
     """List the hypotheses, and the recordings on disk, whose names begin as typed."""
     return [*hypotheses(incomplete), *recordings(incomplete)]
+
+
+def _paths(incomplete: str) -> list[str]:
+    """List the files and folders whose paths begin as typed; a folder ends with a slash."""
+    folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    return _beginning(incomplete.removeprefix("./"), (f"{path}/" if path.is_dir() else str(path) for path in paths))
 
 
 def recordings(incomplete: str) -> list[str]:

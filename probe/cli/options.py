@@ -35,7 +35,8 @@ HypothesesOption = Annotated[
     Option(
         "--hypothesis",
         "-H",
-        help="A name (see `probe hypotheses`), my_file.py:name, or a combination such as 'in_quotes & ~in_comment'. "
+        help="A name (see `probe hypotheses`), my_file.py:name, labels:FILE[:COLUMN], or a combination such as "
+        "'in_quotes & ~in_comment'. "
         "May be repeated; an argument without --hypothesis means the same.",
         autocompletion=completion.hypotheses,
         show_default=False,

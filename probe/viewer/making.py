@@ -22,6 +22,7 @@ from analyses.targets.labelling import (
 )
 from analyses.targets.predictions import PREFIX, predicted
 from analyses.targets.target import Target
+from hypotheses.given_labels import are_labels
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import AnyLabels, LabelsOnDisk
 from hypotheses.registry import get
@@ -283,6 +284,7 @@ def _last_part(name: str) -> str:
 def _listed(wanted: Any) -> list[Any]:
     """Return what may be one or several as a list."""
     is_one = isinstance(wanted, str | Target) or callable(wanted) or not isinstance(wanted, Iterable)
+    is_one = is_one or are_labels(wanted)
     return [wanted] if is_one else list(wanted)
 
 

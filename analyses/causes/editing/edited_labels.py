@@ -6,7 +6,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from activations.texts.corpus import Corpus
+from activations.texts.corpus import Corpus, Document
 from analyses.causes.editing.edits import PlacedEdit
 from analyses.targets.target import Target
 from hypotheses.hypothesis import Hypothesis
@@ -63,14 +63,14 @@ class EditedLabels:
         """
         window = slice(edit.stop - 1, edit.stop + self._n_steps)
         before, known_before = self._in_text(window)
-        start, stop, name = self._context(edit)
-        labels = self._labelled(start, edit, stop, name)
+        start, stop, document = self._context(edit)
+        labels = self._labelled(start, edit, stop, document)
         first = edit.position - start + len(edit.inserted) - 1
         after, known_after = _values(labels, slice(first, first + self._n_steps + 1))
         return LabelChange(before, after, known_before & known_after)
 
-    def _context(self, edit: PlacedEdit) -> tuple[int, int, str]:
-        """Return the part of the document that is labelled, and the document's name."""
+    def _context(self, edit: PlacedEdit) -> tuple[int, int, Document]:
+        """Return the part of the document that is labelled, and the document."""
         number = int(np.searchsorted(self._corpus.starts, edit.position, side="right")) - 1
         document = self._corpus.documents[number]
         stop = edit.stop + self._n_steps if self._hypothesis.causal else document.stop
@@ -80,19 +80,19 @@ class EditedLabels:
             near = near + blank.end() if blank else document.start
         near_stop = min(stop, edit.stop + self._n_steps + _CONTEXT_CHARS)
         if near == document.start and near_stop == stop:
-            return near, stop, document.file_name
+            return near, stop, document
         nothing = PlacedEdit(edit.position, "", "")
         compared = slice(max(near, edit.position - _COMPARED_CHARS), edit.stop + self._n_steps)
-        labels = self._labelled(near, nothing, near_stop, document.file_name)
+        labels = self._labelled(near, nothing, near_stop, document)
         here, known = _values(labels, slice(compared.start - near, compared.stop - near))
         there, known_there = self._in_text(compared)
         if np.array_equal(known, known_there) and np.array_equal(here[known], there[known]):
-            return near, near_stop, document.file_name
-        return document.start, stop, document.file_name
+            return near, near_stop, document
+        return document.start, stop, document
 
-    def _labelled(self, start: int, edit: PlacedEdit, stop: int, name: str) -> Labels:
+    def _labelled(self, start: int, edit: PlacedEdit, stop: int, document: Document) -> Labels:
         text = self._corpus.text(start, edit.position) + edit.inserted + self._corpus.text(edit.stop, stop)
-        return self._hypothesis(text, file_name=name)
+        return self._hypothesis(text, file_name=document.file_name, document=document.name)
 
     def _in_text(self, window: slice) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return the labels of characters of the text without edits, and where there are any."""

@@ -256,7 +256,13 @@ def _labeller(hypothesis: AnyHypothesis) -> Hypothesis:
         raise AnalysisError(
             f"{hypothesis!r} is the model's own prediction, and no label of the text that an edit could change"
         )
-    return registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    if not labeller.labels_any_text:
+        raise AnalysisError(
+            f"{labeller.name!r} has labels of this text alone, and an edited text has none; use a hypothesis that can "
+            "label any text"
+        )
+    return labeller
 
 
 def _check_numbers(**numbers: int) -> None:
