@@ -32,7 +32,8 @@ def in_preprocessor(text: str, language: str = "auto", *, file_name: str = "") -
     r"""Is the text, as read so far, in a line for the preprocessor of C?
 
     Such a line begins with `#`, after nothing but blanks, outside comments and strings, and ends with its newline,
-    unless a backslash precedes that. Languages other than C and C++ have none. The language is decided as in `in_comment`.
+    unless a backslash precedes that. Languages other than C and C++ have none. The language is decided as in
+    `in_comment`.
 
     >>> in_preprocessor("a;\n#define b \\\nc\nd", "c").marks()
     '...xxxxxxxxxxxxx..'
