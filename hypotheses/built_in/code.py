@@ -8,11 +8,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.built_in.nesting import ROUND, SQUARE, depth_of
-from hypotheses.characters import DIGIT, LONGEST_PACKED, WORD, pack, traits
+from hypotheses.characters import LONGEST_PACKED, pack, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, DOCSTRING, FIELD, STRING
+from hypotheses.programs.lexers.states import NAME as QUOTED_NAME
 from hypotheses.programs.program import Program, Reading, read_program
+from hypotheses.programs.words import KEYWORD, NAME, table, whole_words, words_of_shell
 
 _NEWLINE, _HASH, _SLASH, _POINT, _BACKSLASH, _RETURN, _COLON, _SEMICOLON, _EQUALS, _QUOTE, _APOSTROPHE = (
     ord(char) for char in "\n#/.\\\r:;=\"'"
@@ -23,10 +25,6 @@ _SPACE, _TAB = ord(" "), ord("\t")
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _IF, _ELIF, _DEF, _CLASS, _ASYNC = (pack(word) for word in ("if", "elif", "def", "class", "async"))
 _TYPES = tuple(pack(word) for word in ("struct", "union", "enum", "class"))
-_STRING_PREFIXES = tuple(
-    np.uint64(pack(word)) for word in ("r", "u", "b", "f", "t", "br", "rb", "fr", "rf", "tr", "rt", "l", "u8")
-)
-_NAME, _KEYWORD = 1, 2
 
 
 @hypothesis(kind="binary", text_kind="code")
@@ -34,7 +32,8 @@ def in_preprocessor(text: str, language: str = "auto", *, file_name: str = "") -
     r"""Is the text, as read so far, in a line for the preprocessor of C?
 
     Such a line begins with `#`, after nothing but blanks, outside comments and strings, and ends with its newline,
-    unless a backslash precedes that. Python has none. The language is decided as in `in_comment`.
+    unless a backslash precedes that. Languages other than C and C++ have none. The language is decided as in
+    `in_comment`.
 
     >>> in_preprocessor("a;\n#define b \\\nc\nd", "c").marks()
     '...xxxxxxxxxxxxx..'
@@ -93,16 +92,19 @@ def expression_depth(text: str, language: str = "auto", *, file_name: str = "") 
 def in_keyword(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     """Is the character part of a keyword?
 
-    A keyword of Python or C, outside comments, strings and lines for the preprocessor; the code in the braces of an
-    f-string counts. It looks ahead, to the end of the word. The language is decided as in `in_comment`, for each word
-    at its end.
+    A reserved word of the language, outside comments, strings and lines for the preprocessor; the code in the braces of
+    an f-string or a template counts. Words that are reserved only at some places count there: `async`, `of`, `from` and
+    `type` of JavaScript and TypeScript, `qualified` of Haskell in an import, `if` of shell where a command begins. A
+    word behind a point or in front of a colon (`x.delete`, `if: 1`) is none in JavaScript, TypeScript and Ruby. It
+    looks ahead, to the end of the word and to what decides this. The language is decided as in `in_comment`, for each
+    word at its end.
 
     >>> print(in_keyword.mark("for i in format:"))
     for i in format:
     xxx...xx........
     """
     program = read_program(text, language, file_name)
-    return Labels(_words(program, keywords=True), "binary")
+    return Labels(_words(program, is_keyword=True), "binary")
 
 
 @hypothesis(kind="binary", causal=False, text_kind="code")
@@ -111,7 +113,8 @@ def in_identifier(text: str, language: str = "auto", *, file_name: str = "") -> 
 
     A name is a word that begins with a letter or underscore, is not a keyword, and is outside comments, strings and
     lines for the preprocessor. In Python, the braces of an f-string contain code: names in them count, also in braces
-    within a format, but not the format itself or the `r` of `!r`. It looks ahead, to the end of the word.
+    within a format, but not the format itself or the `r` of `!r`. In shell scripts, only variables and the functions
+    that are defined are names; in SQL, names in marks are, too. It looks ahead, to the end of the word.
 
     >>> print(in_identifier.mark("for i in format:"))
     for i in format:
@@ -121,7 +124,7 @@ def in_identifier(text: str, language: str = "auto", *, file_name: str = "") -> 
     x......x.....xxxxx..........
     """
     program = read_program(text, language, file_name)
-    return Labels(_words(program, keywords=False), "binary")
+    return Labels(_words(program, is_keyword=False), "binary")
 
 
 @hypothesis(kind="binary", source=_SOURCE, text_kind="code")
@@ -164,55 +167,20 @@ def _bodies(reading: Reading, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     return _c_bodies(codes, reading.states, directives) & reading.is_possible
 
 
-def _words(program: Program, *, keywords: bool) -> NDArray[np.bool_]:
+def _words(program: Program, *, is_keyword: bool) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is part of a keyword, or part of a name."""
     kinds = traits(program.codes)
     words = np.zeros(len(program.codes), np.uint8)
     for reading in program.readings:  # while several languages are possible, a keyword of any is one
         is_code = reading.is_any(CODE, FIELD) & ~_directives_of(reading, program.codes)
-        np.maximum(words, _whole_words(program.codes, kinds, is_code, _packed(reading.language.keywords)), out=words)
-    is_keyword: NDArray[np.bool_] = words == _KEYWORD
-    return is_keyword if keywords else (words == _NAME) & ~program.is_any(COMMENT, DOC_COMMENT, STRING, DOCSTRING)
-
-
-def _packed(words: tuple[str, ...]) -> NDArray[np.uint64]:
-    return np.sort(np.array([pack(word) for word in words], np.uint64))
-
-
-@njit(cache=True)
-def _whole_words(
-    codes: NDArray[np.uint32], kinds: NDArray[np.uint8], is_code: NDArray[np.bool_], keywords: NDArray[np.uint64]
-) -> NDArray[np.uint8]:
-    """Return (n_chars,) `_KEYWORD` in keywords, `_NAME` in other words that are no numbers or prefixes, 0 elsewhere.
-
-    Args:
-        codes: (n_chars,) code points.
-        kinds: (n_chars,) their `traits`.
-        is_code: (n_chars,) whether a character is code.
-        keywords: Packed, in ascending order.
-    """
-    words = np.zeros(len(codes), np.uint8)
-    start, word = -1, np.uint64(0)
-    number_end = -2  # the character after the last word, if that was a number
-    for t in range(len(codes) + 1):
-        in_word = t < len(codes) and kinds[t] & WORD and is_code[t]
-        if in_word:
-            if start < 0:
-                start, word = t, np.uint64(0)
-            is_short = t - start < 8 and codes[t] < 128
-            word = (word << np.uint64(8)) | np.uint64(codes[t]) if is_short else np.uint64(0)
-        elif start >= 0:
-            index = np.searchsorted(keywords, word)
-            is_keyword = t - start <= 8 and index < len(keywords) and keywords[index] == word
-            is_quoted = t < len(codes) and (codes[t] == _QUOTE or codes[t] == _APOSTROPHE)
-            is_prefix = is_quoted and (word | np.uint64(0x2020 if t - start == 2 else 0x20)) in _STRING_PREFIXES
-            continues_number = start > 0 and codes[start - 1] == _POINT and number_end == start - 1
-            is_number = kinds[start] & DIGIT != 0 or continues_number
-            if is_keyword or not (is_number or is_prefix):
-                words[start:t] = _KEYWORD if is_keyword else _NAME
-            number_end = t if is_number else -2
-            start = -1
-    return words
+        read = words_of_shell if reading.language.style == "shell" else whole_words
+        np.maximum(words, read(program.codes, kinds, is_code, table(reading.language)), out=words)
+    if is_keyword:
+        keywords: NDArray[np.bool_] = words == KEYWORD
+        return keywords
+    no_names = program.is_any(COMMENT, DOC_COMMENT, STRING, DOCSTRING)
+    is_name: NDArray[np.bool_] = ((words == NAME) & ~no_names) | program.is_any(QUOTED_NAME)
+    return is_name
 
 
 @njit(cache=True)
@@ -222,7 +190,7 @@ def _directives(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np.b
     inside, line_begins, continued = False, True, False
     for t, code in enumerate(codes):
         if code == _NEWLINE:
-            in_block = c[t] == COMMENT
+            in_block = c[t] == COMMENT or c[t] == DOC_COMMENT
             inside = inside and (continued or in_block)
             line_begins = not in_block
         elif line_begins and code == _HASH and c[t] == CODE:
