@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 ROUND, SQUARE, CURLY = range(3)
 MOST_WITHOUT_BRACES = 5_000
-"""An open brace is forgotten once so many characters have no brace: in the Linux kernel, 1 of 37,000 pairs of neighbours
-is farther apart, in the modules of Python 18 of 3,500, in packages of npm none of 27,000."""
+"""An open brace is forgotten once so many characters have no brace: in the Linux kernel, 1 of 37,000 pairs of
+neighbours is farther apart, in the modules of Python 18 of 3,500, in packages of npm none of 27,000."""
 LONGEST = 100_000
 """Any open bracket is forgotten after so many characters; the longest pair of braces in the kernel has 23,348."""
 
@@ -148,8 +148,8 @@ def _next_due(n_braces: int, last_brace: int, stack: NDArray[np.int32], bottom: 
     """Return when the next open bracket is forgotten, unless another is read before."""
     if height == bottom:
         return _NEVER
-    lasts_until = np.int64(stack[bottom]) + LONGEST
-    return min(lasts_until, np.int64(last_brace) + MOST_WITHOUT_BRACES) if n_braces > 0 else lasts_until
+    lasts_until = stack[bottom] + LONGEST
+    return int(min(lasts_until, last_brace + MOST_WITHOUT_BRACES) if n_braces > 0 else lasts_until)
 
 
 @njit(cache=True)
