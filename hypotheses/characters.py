@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 LETTER, UPPER, DIGIT, WORD, BLANK, TITLE, EXTENDS, UNSPACED = (np.uint8(1 << bit) for bit in range(8))
 """Bits of `traits`, to test with `&`. A word is made of letters, digits, marks and underscores; blanks are all
-characters that Unicode calls white space, newlines included. Titlecase letters (ǅ) are upper case, too. Combining marks,
-soft hyphens and joiners extend a word that has begun. Some scripts have no blanks between words: Han, kana, Thai, Lao,
-Khmer, Burmese and Tibetan."""
+characters that Unicode calls white space, newlines included. Titlecase letters (ǅ) are upper case, too. Combining
+marks, soft hyphens and joiners extend a word that has begun. Scripts without blanks between words are Han, kana, Thai,
+Lao, Khmer, Burmese and Tibetan."""
 
 LONGEST_PACKED = 1 << 56
 """A packed word below this has room for one more character."""

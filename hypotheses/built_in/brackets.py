@@ -1,8 +1,8 @@
 r"""Brackets. Those in strings and comments count like any others; `expression_depth` counts those of code.
 
 A closing bracket closes the last open one of its kind, and all that were opened since and never closed. If none of its
-kind is open, it has no effect (`1)`, `:)`), and neither has a bracket right after a backslash that is not itself escaped:
-`\{` in LaTeX, `\(` in a regular expression. Full-width brackets, as in Chinese and Japanese, count like those of ASCII.
+kind is open, it has no effect (`1)`, `:)`), and neither has a bracket right after a backslash that is not itself
+escaped: `\{` in LaTeX, `\(` in a regular expression. Full-width brackets, as in Chinese, count like those of ASCII.
 
 An unclosed parenthesis or square bracket ends with its paragraph, at the newline that ends a blank line. An unclosed
 brace stays open over blank lines, as in programs and JSON: it ends once 5,000 characters have been read without any

@@ -13,6 +13,11 @@ _STOPS = tuple(ord(char) for char in ".!?…؟۔։।॥።\u037e")
 _WIDE_STOPS = tuple(ord(char) for char in "。！？｡．")
 _CLOSERS = tuple(ord(char) for char in "\"')]}»”’*_“‘«›」』）］】》〉")
 _APOSTROPHES = (ord("'"), ord("’"))
+_SPELLED_ABBREVIATIONS = """
+    Mr Mrs Ms Messrs Mme Mlle MM Dr Prof St Ste Gen Col Capt Lt Sgt Rev Hon Jr Sr vs etc cf fig Fig vol Vol pp viz
+    bzw usw vgl ca Nr Bd Hrsg hrsg evtl Mio Mrd Hr Sra Srta Dra Ud Uds pág núm chap éd av
+    гг вв им ул др пр стр руб коп тыс млн млрд см проф акад св напр рис табл гл ст обл
+"""
 _PRIME = 1_099_511_628_211  # of the hash FNV
 
 
@@ -24,14 +29,7 @@ def _hash(word: str) -> int:
     return composed - 2**64 if composed >= 2**63 else composed
 
 
-_ABBREVIATIONS = tuple(
-    _hash(word)
-    for word in (
-        "Mr Mrs Ms Messrs Mme Mlle MM Dr Prof St Ste Gen Col Capt Lt Sgt Rev Hon Jr Sr vs etc cf fig Fig vol Vol pp "
-        "viz bzw usw vgl ca Nr Bd Hrsg hrsg evtl Mio Mrd Hr Sra Srta Dra Ud Uds pág núm chap éd av гг вв им ул др пр "
-        "стр руб коп тыс млн млрд см проф акад св напр рис табл гл ст обл"
-    ).split()
-)
+_ABBREVIATIONS = tuple(_hash(word) for word in _SPELLED_ABBREVIATIONS.split())
 
 
 class Words(NamedTuple):
@@ -57,7 +55,7 @@ def read_words(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> Words:
     """Find the words and sentences of a text.
 
     A sentence begins with the text, after a blank line, and where blanks follow `.`, `!`, `?` or the like, or these and
-    closing quotation marks and brackets; no blank is needed after `。`, `！` and `？`. A full stop after a single letter
+    closing quotation marks and brackets; no blank is needed after wide ones (`。`). A full stop after a single letter
     or digit (an initial, *e.g.*) or after a well-known abbreviation does not end a sentence.
 
     Args:
@@ -81,7 +79,7 @@ def _read(
     n_newlines = 0
     for t, code in enumerate(codes):
         kind = kinds[t]
-        if position > 0 and kind & (WORD | EXTENDS) or kind & WORD and not kind & EXTENDS:
+        if (position > 0 and kind & (WORD | EXTENDS)) or (kind & WORD and not kind & EXTENDS):
             if position == 0 and before_apostrophe > 0 and kind & LETTER:
                 position = before_apostrophe
                 is_capitalised = is_capitalised or kind & UPPER != 0
@@ -94,7 +92,7 @@ def _read(
             if kind & LETTER:
                 n_letters += 1
                 all_capitals = all_capitals and kind & (UPPER | TITLE) == UPPER
-            hashed = hashed * _PRIME ^ np.int64(code)
+            hashed = hashed * _PRIME ^ int(code)
             before_apostrophe, stopped, n_newlines = 0, False, 0
             positions[t], capitalised[t], begins[t] = position, is_capitalised, is_first
             n_capitals[t] = n_letters if all_capitals else 0

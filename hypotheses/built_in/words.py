@@ -157,9 +157,9 @@ def vowel(text: str) -> Labels:
 
     In Latin: a, e, i, o, u, æ, œ, ø, ı, ə and further letters of the phonetic alphabet, with or without capitals and
     accents; y only with an accent, since it is a consonant as often. In Cyrillic: а, е, ё, и, о, у, ы, э, ю, я, є, і,
-    ї, ә, ө, ү, ұ, ӕ and those of Old Slavonic, but not й and ў. In Greek: α, ε, η, ι, ο, υ, ω. In Armenian and Georgian:
-    their vowel letters. Missing for letters and marks of other scripts, which write syllables, words or consonants.
-    Combining accents are False.
+    ї, ә, ө, ү, ұ, ӕ and those of Old Slavonic, but not й and ў. In Greek: α, ε, η, ι, ο, υ, ω. In Armenian and
+    Georgian: their vowel letters. Missing for letters and marks of other scripts, which write syllables, words or
+    consonants. Combining accents are False.
 
     >>> print(vowel.mark("Éa, you й я 中"))
     Éa, you й я 中
