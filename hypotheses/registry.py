@@ -23,6 +23,8 @@ TOPICS = (
     "names",
     "links",
     "markup",
+    "latex",
+    "phases",
     "code",
     "speech",
     "statistics",

@@ -1,7 +1,6 @@
-"""Markup: XML and HTML, Markdown, LaTeX."""
+"""Markup: XML and HTML, and headings of Markdown and wikis."""
 
 import numpy as np
-import regex
 from numba import njit
 from numpy.typing import NDArray
 
@@ -20,8 +19,6 @@ _NEVER_CLOSED = tuple(
         "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
     )
 )  # fmt: skip
-_ENVIRONMENT = regex.compile(r"\\[\\%]|%[^\n]*+|\\(begin|end)[ \t]*+\{([^{}\n]*+)\}")
-_MATHS = ("math", "displaymath", "equation", "eqnarray", "align", "alignat", "gather", "multline", "flalign")
 
 
 @hypothesis(kind="binary")
@@ -81,78 +78,6 @@ def in_heading(text: str) -> Labels:
     .xx......
     """
     return Labels(_headings(code_points(text)), "binary")
-
-
-@hypothesis(kind="binary")
-def in_maths(text: str) -> Labels:
-    r"""Is the text, as read so far, inside mathematics of LaTeX?
-
-    Between `$` and `$`, `$$` and `$$`, `\(` and `\)`, `\[` and `\]`, `\begin{equation}` and `\end{equation}`, and so
-    for `math`, `displaymath`, `eqnarray`, `align`, `alignat`, `gather`, `multline` and `flalign`, also with a star.
-    True once the opener has been read, False at the last character of the closer. `\$` is not an opener, and neither is
-    anything after `%`, up to the end of the line. Unclosed, `$`, `\(` and `\[` end with their paragraph, at the newline
-    that ends a blank line; an unclosed environment continues to the end of the text.
-
-    >>> print(in_maths.mark(r"a $b$ \(c\) \$d"))
-    a $b$ \(c\) \$d
-    ..xx...xxx.....
-    """
-    codes = code_points(text)
-    starts, stops, is_maths = _environments(text, *_MATHS)
-    depth = _n_covering(len(codes), starts[is_maths], stops[is_maths])
-    return Labels(_between_delimiters(codes) | (depth > 0), "binary")
-
-
-@hypothesis(kind="binary")
-def in_latex_environment(text: str, name: str = "") -> Labels:
-    r"""Is the text, as read so far, between `\begin{…}` and `\end{…}` of LaTeX?
-
-    In any environment, or in those of a name: `in_latex_environment:align` (also with a star),
-    `in_latex_environment:align*`. True from the brace that ends `\begin{…}`; False at the one that ends `\end{…}`. An
-    `\end` ends the last open environment of its name, and those begun since; an unclosed environment continues to the
-    end of the text. Nothing after `%` counts, up to the end of the line.
-
-    >>> in_latex_environment(r"\begin{a}b\end{a}c").marks()
-    '........xxxxxxxx..'
-    """
-    starts, stops, is_chosen = _environments(text, *([name] if name else []))
-    return Labels(_n_covering(len(text), starts[is_chosen], stops[is_chosen]) > 0, "binary")
-
-
-def _environments(text: str, *names: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return (n_found,) where environments begin, where they end, and whether they have one of the names, if any."""
-    opened: list[tuple[str, int]] = []
-    n_open: dict[str, int] = {}
-    spans: list[tuple[int, int, bool]] = []
-    for match in _ENVIRONMENT.finditer(text):
-        if match[1] is None:  # an escape, or a comment
-            continue
-        name = match[2].strip()
-        if match[1] == "begin":
-            opened.append((name, match.end() - 1))
-            n_open[name] = n_open.get(name, 0) + 1
-        while match[1] == "end" and n_open.get(name):
-            last, start = opened.pop()
-            n_open[last] -= 1
-            spans.append((start, match.end() - 1, _is_named(last, names)))
-            if last == name:
-                break
-    spans += [(start, len(text), _is_named(last, names)) for last, start in opened]
-    columns = np.array(spans, np.int64).reshape(-1, 3)
-    return columns[:, 0], columns[:, 1], columns[:, 2].astype(bool)
-
-
-def _is_named(name: str, names: tuple[str, ...]) -> bool:
-    """Tell whether an environment has one of these names, without or with a star; always if there are no names."""
-    return not names or name in names or name.rstrip("*") in names
-
-
-def _n_covering(n_chars: int, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return (n_chars,) how many spans [start, stop) each character is in."""
-    steps = np.zeros(n_chars + 1, np.int64)
-    np.add.at(steps, starts, 1)
-    np.add.at(steps, stops, -1)
-    return np.cumsum(steps)[:n_chars]
 
 
 @njit(cache=True)
@@ -281,46 +206,4 @@ def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
         else:
             plain = True
         labels[t] = inside
-    return labels
-
-
-@njit(cache=True)
-def _between_delimiters(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    r"""Return (n_chars,) whether a character is inside $…$, $$…$$, \(…\) or \[…\]."""
-    labels = np.zeros(len(codes), np.bool_)
-    closer = 0  # 1 for $, 2 for $$, or the bracket that closes after a backslash; 0 outside
-    opened = -2  # where $ was read
-    escaped, in_comment, blank_line = False, False, False
-    n_closing = 0  # dollars of a closing $$
-    for t, code in enumerate(codes):
-        if in_comment:
-            in_comment = code != _NEWLINE
-        elif escaped:
-            escaped = False
-            if closer == 0 and (code == 40 or code == 91):
-                closer = code + (1 if code == 40 else 2)
-            elif closer > 2 and code == closer:
-                closer = 0
-            n_closing = 0
-        elif code == _BACKSLASH:
-            escaped = True
-        elif code == _PERCENT:
-            in_comment = True
-        elif code == _DOLLAR:
-            if closer == 0:
-                closer, opened = 1, t
-            elif closer == 1 and opened == t - 1:
-                closer = 2
-            elif closer == 1:
-                closer = 0
-            elif closer == 2:
-                n_closing += 1
-                if n_closing == 2:
-                    closer, n_closing = 0, 0
-        elif code == _NEWLINE and blank_line:
-            closer = 0
-        if code != _DOLLAR:
-            n_closing = 0
-        blank_line = code == _NEWLINE or (blank_line and (code == _SPACE or code == _TAB or code == _RETURN))
-        labels[t] = closer != 0
     return labels
