@@ -223,7 +223,7 @@ def _is_blank(code: int) -> bool:
 def _is_word(codes: NDArray[np.uint32], t: int) -> bool:
     """Tell whether the two characters before one are letters."""
     first, second = codes[t - 2] | 32, codes[t - 1] | 32
-    return 97 <= first <= 122 and 97 <= second <= 122
+    return bool(97 <= first <= 122 and 97 <= second <= 122)
 
 
 @njit(cache=True)
@@ -244,4 +244,4 @@ def _precedes(codes: NDArray[np.uint32], t: int, tag: NDArray[np.uint32]) -> boo
     matches = t + 1 >= len(tag)
     for place in range(len(tag)):
         matches = matches and codes[t + 1 - len(tag) + place] == tag[place]
-    return matches
+    return bool(matches)
