@@ -36,7 +36,8 @@ class Words(NamedTuple):
     """The word that each character is in, as it has been read so far.
 
     A word is a run of letters, digits, marks and underscores; neither marks nor joiners begin one. An apostrophe is
-    outside the word, but does not end it if a letter follows.
+    outside the word, but does not end it if a letter follows. A letter of a script with blanks between words begins
+    another word next to one of a script without, and the other way round.
 
     Attributes:
         positions: (n_chars,) int64 number of characters of the word read so far, 1 at its first; 0 outside words.
@@ -74,22 +75,27 @@ def _read(
     position = 0  # in the word
     before_apostrophe = 0  # position in the word that the last character, an apostrophe, has interrupted
     is_capitalised, all_capitals, n_letters, hashed = False, False, 0, 0
+    script = np.uint8(0)  # of the last letter: `UNSPACED` or not
     is_first, next_is_first = False, True  # this word, and the next word, is the first of a sentence
     stopped = False  # the sentence ends if a blank follows
     n_newlines = 0
     for t, code in enumerate(codes):
         kind = kinds[t]
         if (position > 0 and kind & (WORD | EXTENDS)) or (kind & WORD and not kind & EXTENDS):
+            if position > 0 and kind & LETTER and kind & UNSPACED != script:
+                position = 0  # next to Han and the like, letters of other scripts are another word
             if position == 0 and before_apostrophe > 0 and kind & LETTER:
                 position = before_apostrophe
                 is_capitalised = is_capitalised or kind & UPPER != 0
             elif position == 0:
+                script = kind & UNSPACED
                 is_capitalised, all_capitals, n_letters, hashed = kind & UPPER != 0, True, 0, 0
                 is_first, next_is_first = next_is_first, False
             elif kind & UNSPACED:
                 is_first = False  # where words have no blanks between them, the first character stands for the first
             position += 1
             if kind & LETTER:
+                script = kind & UNSPACED
                 n_letters += 1
                 all_capitals = all_capitals and kind & (UPPER | TITLE) == UPPER
             hashed = hashed * _PRIME ^ int(code)

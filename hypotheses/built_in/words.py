@@ -3,7 +3,8 @@
 A word is a run of letters, digits, combining marks and underscores, of any script. Soft hyphens and joiners within a
 word belong to it; a combining mark or variation selector that follows something else (an emoji) begins none. An
 apostrophe between two letters is outside the word, but does not end it: *don't*, *l'homme*, *м'ята* are one word each.
-Chinese, Japanese and Thai have no blanks between words; a word is there what stands between two signs of punctuation.
+Chinese, Japanese and Thai have no blanks between words; a word is there what stands between two signs of punctuation,
+or letters of another script.
 """
 
 import unicodedata
@@ -174,7 +175,8 @@ def _ends(positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is the last of its word, by the positions of characters in words."""
     next_position = np.append(positions[1:], 0)[: len(positions)]
     continues_after_apostrophe = np.append(positions[2:], [0, 0])[: len(positions)] > 1
-    last: NDArray[np.bool_] = (positions > 0) & (next_position == 0) & ~continues_after_apostrophe
+    is_last = (next_position == 1) | ((next_position == 0) & ~continues_after_apostrophe)
+    last: NDArray[np.bool_] = (positions > 0) & is_last
     return last
 
 
