@@ -38,6 +38,7 @@ def inside(name: str, text: str) -> list[str]:
         ("a <!b c<!d e <!-f", ["!", "!d e ", "!-"]),
         ("<nowiki><b></nowiki> <b>", ["nowiki", "i", "b"]),
         ("a <nowiki><b></nowiki> <b>", ["nowiki", "i", "b"]),
+        ("<?xml?><!-- a\n\n<b> --><c>", ["?xml?", "!-- a\n\n<b> --", "c"]),
         ("a <title>b\n\n<b>", ["title", "b"]),  # a mention
     ],
 )
@@ -60,6 +61,7 @@ def test_tags(text: str, tags: list[str]) -> None:
         ("<select><optgroup><option>a<option>b<optgroup><option>c</select>d", {"a": 3, "b": 3, "c": 3, "d": 0}),
         ("<html><head><title>a</title><body>b</html>c", {"a": 3, "b": 2, "c": 0}),
         ("<x><li>a<li>b</li></li></x>c", {"a": 2, "b": 3, "c": 0}),  # XML
+        ("<x><link>a</link><Reference>b</Reference></x>c", {"a": 2, "b": 2, "c": 0}),
         ("<div>a</b>b</div>c</div>d", {"a": 1, "b": 1, "c": 0, "d": 0}),
         ("see <b>a\n\nb <div>\n\nc", {"a": 1, "b": 0, "c": 1}),
         ("<br>a<img src=x>b<x/>c", {"a": 0, "b": 0, "c": 0}),

@@ -13,6 +13,7 @@ from hypotheses.registry import get
         ("in_wiki_link", "x[[1]][[2]]", "..........."),
         ("in_wiki_link", "[[a]][[b]]", ".xxx..xxx."),
         ("in_wiki_link", "首都[[北京]]。", "...xxxx.."),
+        ("in_wiki_link", '[["a"]] [[{b}]] [[{{c}}]]', ".x.......xx......xxxxxxx."),
         ("in_wiki_link", "[[1, 2], [3]]", ".xxxxxx......"),
         ("in_wiki_link", "[[a|b [c] d]] e", ".xxxxxxxxxxx..."),
         ("in_wiki_link", "[[[a]]]", ".xxxx.."),

@@ -15,7 +15,8 @@ _ENVIRONMENT = regex.compile(r"\\[\\%]|%[^\n]*+|\\(begin|end)[ \t]*+\{([^{}\n]*+
 _MATHS = ("math", "displaymath", "equation", "eqnarray", "align", "alignat", "gather", "multline", "flalign")
 _VERBATIM = ("verbatim", "Verbatim", "lstlisting", "minted", "comment")
 _WHOLE = "document"
-_AFTER_A_DOLLAR = tuple(ord(char) for char in "\\_^-+|[")  # of a formula, where nothing else tells that this is LaTeX
+_AFTER_A_DOLLAR = tuple(ord(char) for char in "\\^-+|[")  # of a formula, where nothing else tells that this is LaTeX
+_AFTER_A_LETTER = tuple(ord(char) for char in "\\^_{(+-=<>' ")
 _AFTER_A_NUMBER = tuple(ord(char) for char in "\\^_{=")
 _DOLLAR_AFTER = tuple(ord(char) for char in "([{<>-–—\"'“„«‘*_|/~=:,;.")  # a blank, and these
 _BEFORE_A_BRACKET = tuple(ord(char) for char in " \t\n\r([>*")
@@ -34,18 +35,19 @@ def in_maths(text: str) -> Labels:
 
     A text is taken for LaTeX once it has had a command of two or more letters and a brace (`\section{`) outside
     mathematics. There, each `$` opens or closes, and nothing after `%` counts, up to the end of the line. In any other
-    text, a `$` may be a price or a variable, and only the next character tells. It opens if it follows a blank or a
-    sign and precedes one or two letters, a backslash, `_`, `^`, `-`, `+`, `|` or `[`, or if it precedes a number that
-    one of `\ ^ _ { =` follows at once; it closes if it follows no blank, and its line ends it (`$5` and `$HOME` are no
-    mathematics, `$2^n$` and `$x$` are). Nothing in backticks counts there.
+    text, a `$` may be a price or a variable, and only the next characters tell. It opens if it follows a blank or a
+    sign and precedes a backslash, `^`, `-`, `+`, `|` or `[`, or a single letter that a space or one of
+    `\ ^ _ { ( + - = < > '` follows, or a number that one of `\ ^ _ { =` follows at once; once a formula has had a
+    backslash, `^` or `_`, one or two letters do by themselves. It closes if it follows no blank, and its line ends it
+    (`$5` and `$HOME` are no mathematics, `$2^n$` is). `$$` opens at the beginning of a line, and else like `$`. Nothing in backticks counts there.
 
     `\$` is no opener, and there is none in `verbatim`, `lstlisting`, `minted` and `comment`. Unclosed, all but
     environments end with their paragraph, at the newline that ends a blank line; an unclosed environment continues to
     the end of the text.
 
-    >>> print(in_maths.mark(r"a $b$ \(c\) \$d $5"))
-    a $b$ \(c\) \$d $5
-    ...x...xxx........
+    >>> print(in_maths.mark(r"a $b^2$ \(c\) \$d $5"))
+    a $b^2$ \(c\) \$d $5
+    ....xx...xxx........
     """
     codes = code_points(text)
     starts, stops, names = _environments(text)
@@ -127,6 +129,7 @@ def _between_delimiters(
     labels = np.zeros(len(codes), np.bool_)
     state, opened, is_tight = _OUTSIDE, -2, False  # where the last $ was read, and whether after a letter
     n_closing = 0  # dollars of a closing $$
+    has_sign, has_formulas = False, False  # of mathematics, in this formula, and in a formula before
     is_latex, n_command = False, -1  # letters of the command that is being read, -1 for none
     escaped, in_comment, blank_line = False, False, True
     for t, code in enumerate(codes):
@@ -141,7 +144,8 @@ def _between_delimiters(
             state = _OUTSIDE
         else:
             if not is_latex and _OUTSIDE < state <= _PRICE and opened < t:
-                state = _reconsider(codes, t, state, opened, is_tight)
+                state = _reconsider(codes, t, state, opened, is_tight, has_formulas)
+                has_sign = state >= _INLINE and state != _PRICE and (has_sign or code == _BACKSLASH or 94 <= code <= 95)
             if escaped:
                 if (
                     state == _OUTSIDE
@@ -155,7 +159,9 @@ def _between_delimiters(
                 in_comment = is_latex or blank_line
             elif code == _DOLLAR:
                 n_closing = n_closing + 1 if state == _DISPLAY else 0
+                was_inside = state == _INLINE or state == _DISPLAY
                 state, opened, is_tight = _read_dollar(codes, t, state, opened, is_tight, n_closing, is_latex)
+                has_formulas = has_formulas or (was_inside and has_sign and state == _OUTSIDE)
             elif code == 62:
                 if state == _OUTSIDE and _precedes(codes, t, _TAG):
                     state = _ELEMENT
@@ -181,6 +187,8 @@ def _read_dollar(
         return state, opened, is_tight
     if state == _DISPLAY:
         return (_OUTSIDE if n_closing == 2 else _DISPLAY), opened, is_tight
+    if state == _DOUBTFUL and opened == t - 2 and not is_tight:
+        return _OUTSIDE, -2, False  # one letter between two dollars
     if (state == _INLINE or state == _DOUBTFUL) and follows_dollar:
         return (_OUTSIDE if is_tight else _DISPLAY), t, is_tight
     may_close = state == _PRICE or (state == _INLINE and is_latex)
@@ -192,7 +200,7 @@ def _read_dollar(
 
 
 @njit(cache=True)
-def _reconsider(codes: NDArray[np.uint32], t: int, state: int, opened: int, is_tight: bool) -> int:
+def _reconsider(codes: NDArray[np.uint32], t: int, state: int, opened: int, is_tight: bool, has_formulas: bool) -> int:
     """Return the state, where nothing tells that a text is LaTeX, after a further character, which is no closing $."""
     code = codes[t]
     is_letter = 65 <= code <= 90 or 97 <= code <= 122
@@ -202,15 +210,19 @@ def _reconsider(codes: NDArray[np.uint32], t: int, state: int, opened: int, is_t
             return _INLINE if code == _BACKSLASH or code == 94 or code == 95 else _OUTSIDE
         if is_digit:
             return _PRICE
+        if is_letter and not has_formulas:
+            return _DOUBTFUL
         return _INLINE if is_letter or code > 127 or code in _AFTER_A_DOLLAR else _OUTSIDE
+    if state == _DOUBTFUL and opened == t - 2:
+        return _INLINE if code in _AFTER_A_LETTER else _OUTSIDE
     if state == _PRICE and not is_digit and code != 44 and code != 46 and code != _DOLLAR:
         return _INLINE if code in _AFTER_A_NUMBER and 48 <= codes[t - 1] <= 57 else _OUTSIDE
     if state == _INLINE and code == _NEWLINE:
         return _OUTSIDE
     if state == _INLINE and is_letter and opened == t - 3 and _is_word(codes, t):
         return _OUTSIDE  # a variable of a program
-    if state == _DISPLAY and opened == t - 1 and _is_blank(code) and not _begins_line(codes, t - 2):
-        return _OUTSIDE
+    if state == _DISPLAY and opened == t - 1 and not _begins_line(codes, t - 2):
+        return _DISPLAY if is_letter or code > 127 or code in _AFTER_A_DOLLAR else _OUTSIDE
     return state
 
 

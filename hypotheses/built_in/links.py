@@ -9,7 +9,7 @@ from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
 _SLASH, _COLON, _POINT, _W, _NEWLINE, _SPACE, _TAB, _RETURN = (ord(char) for char in "/:.w\n \t\r")
-_OPEN, _CLOSE, _BAR, _BRACE, _END_BRACE, _MORE = (ord(char) for char in "[]|{}>")
+_OPEN, _CLOSE, _BAR, _BRACE, _END_BRACE, _MORE, _QUOTE = (ord(char) for char in '[]|{}>"')
 _NOWIKI, _END_NOWIKI = (np.array([ord(char) for char in name], np.uint32) for name in ("<nowiki", "</nowiki"))
 _NO_TEMPLATE = tuple(ord(char) for char in "\\.,}")
 _LONGEST_TEMPLATE = 10_000  # characters; the longest boxes of Wikipedia have half of that
@@ -96,7 +96,7 @@ def in_wiki_link(text: str) -> Labels:
     """Is the text, as read so far, inside `[[…]]`?
 
     True from the second opening bracket on; False at the second closing one. Links may contain links. Brackets with a
-    blank right inside, as in shells (`[[ -f x ]]`), open none, nor do brackets after a letter or digit of ASCII, as in
+    blank, `"` or single brace right inside, as in shells and JSON (`[[ -f x ]]`), open none, nor do brackets after a letter or digit of ASCII, as in
     R (`x[[1]]`), nor any between `<nowiki>` and `</nowiki>`; a single bracket that is closed before a `|` ends a link
     (`[[1], 2]`). An unclosed link ends with its paragraph, at the newline that ends a blank line.
 
@@ -200,6 +200,10 @@ def _wiki_links(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     in_target, as_it_stands, blank_line = False, False, False
     for t, code in enumerate(codes):
         if depth > 0 and opened == t - 1 and (code == _SPACE or code == _TAB or code == _NEWLINE):
+            depth -= 1
+        elif depth > 0 and opened == t - 1 and code == _QUOTE:
+            depth -= 1
+        elif depth > 0 and opened == t - 2 and codes[t - 1] == _BRACE and code != _BRACE:
             depth -= 1
         elif depth > 0 and in_target and half == t - 1 and codes[t - 1] == _CLOSE and code != _CLOSE:
             depth = 0

@@ -32,8 +32,8 @@ def in_tag(text: str) -> Labels:
 
     A tag begins when `<` and the character after it (a letter, `/`, `!` or `?`) have been read. It ends with `>`, which
     is False, unless that is inside the quotation marks of an attribute. Another `<` ends it too, and so does a blank
-    line, or a sign that no tag can have there. Comments (`<!-- … -->`) count, and end at `-->` or a blank line; of a
-    CDATA section, `<![CDATA` counts.
+    line, or a sign that no tag can have there. Comments (`<!-- … -->`) count, and end at `-->`, in other texts than XML
+    and pages of HTML also at a blank line; of a CDATA section, `<![CDATA` counts.
 
     >>> print(in_tag.mark('a < b <i x=">">c</i> d<e'))
     a < b <i x=">">c</i> d<e

@@ -68,7 +68,12 @@ def _read(
     for t, code in enumerate(codes):
         is_blank = _is_blank(code)
         if code == _NEWLINE and blank_line:
-            if state < _NO_MARKUP or state == _PENDING or (state == _NO_MARKUP and tag[_RAW_BLANK] > 0):
+            is_comment = state == COMMENT and tag[_MODE] != _PROSE  # it may have blank lines
+            if (
+                (state < _NO_MARKUP and not is_comment)
+                or state == _PENDING
+                or (state == _NO_MARKUP and tag[_RAW_BLANK] > 0)
+            ):
                 state = OUTSIDE
             while tag[_MODE] == _PROSE and height > 0 and stack_groups[height - 1] == INLINE:
                 height -= 1
@@ -95,6 +100,8 @@ def _read(
                 group = groups[place] if is_known else UNKNOWN
                 if tag[_IS_FIRST] and tag[_KIND] == 0 and tag[_MODE] == _PROSE:
                     tag[_MODE] = _HTML if _is_known(page_names, tag) else _PROSE if is_known else _XML
+                if tag[_MODE] == _XML:
+                    group = UNKNOWN
                 if tag[_KIND] == _SLASH:
                     height = _close(tag[_NAME], stack, height)
                 elif tag[_KIND] == 0 and codes[t - 1] != _SLASH and group != VOID:
