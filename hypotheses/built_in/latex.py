@@ -39,7 +39,8 @@ def in_maths(text: str) -> Labels:
     sign and precedes a backslash, `^`, `-`, `+`, `|` or `[`, or a single letter that a space or one of
     `\ ^ _ { ( + - = < > '` follows, or a number that one of `\ ^ _ { =` follows at once; once a formula has had a
     backslash, `^` or `_`, one or two letters do by themselves. It closes if it follows no blank, and its line ends it
-    (`$5` and `$HOME` are no mathematics, `$2^n$` is). `$$` opens at the beginning of a line, and else like `$`. Nothing in backticks counts there.
+    (`$5` and `$HOME` are no mathematics, `$2^n$` is). `$$` opens at the beginning of a line, and else like `$`. Nothing
+    in backticks counts there, and `\(` and `\[` open after a blank, `(`, `[`, `>` or `*`.
 
     `\$` is no opener, and there is none in `verbatim`, `lstlisting`, `minted` and `comment`. Unclosed, all but
     environments end with their paragraph, at the newline that ends a blank line; an unclosed environment continues to
@@ -133,6 +134,9 @@ def _between_delimiters(
     is_latex, n_command = False, -1  # letters of the command that is being read, -1 for none
     escaped, in_comment, blank_line = False, False, True
     for t, code in enumerate(codes):
+        if state == _OUTSIDE and code > 96 and code != _BRACE and n_command < 0 and not (escaped or in_comment):
+            blank_line = False
+            continue
         is_newline = code == _NEWLINE
         is_blank = is_newline or code == _SPACE or code == _TAB or code == _RETURN
         is_letter = 65 <= code <= 90 or 97 <= code <= 122

@@ -9,8 +9,9 @@ from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
 _SLASH, _COLON, _POINT, _W, _NEWLINE, _SPACE, _TAB, _RETURN = (ord(char) for char in "/:.w\n \t\r")
-_OPEN, _CLOSE, _BAR, _BRACE, _END_BRACE, _MORE, _QUOTE = (ord(char) for char in '[]|{}>"')
+_OPEN, _CLOSE, _BAR, _BRACE, _END_BRACE, _MORE = (ord(char) for char in "[]|{}>")
 _NOWIKI, _END_NOWIKI = (np.array([ord(char) for char in name], np.uint32) for name in ("<nowiki", "</nowiki"))
+_NO_TARGET = (ord(" "), ord("\t"), ord("\n"), ord('"'))
 _NO_TEMPLATE = tuple(ord(char) for char in "\\.,}")
 _LONGEST_TEMPLATE = 10_000  # characters; the longest boxes of Wikipedia have half of that
 _WIDE = 0x3000  # from here on, signs such as 。 and 」 are of East Asian writing
@@ -96,9 +97,10 @@ def in_wiki_link(text: str) -> Labels:
     """Is the text, as read so far, inside `[[…]]`?
 
     True from the second opening bracket on; False at the second closing one. Links may contain links. Brackets with a
-    blank, `"` or single brace right inside, as in shells and JSON (`[[ -f x ]]`), open none, nor do brackets after a letter or digit of ASCII, as in
-    R (`x[[1]]`), nor any between `<nowiki>` and `</nowiki>`; a single bracket that is closed before a `|` ends a link
-    (`[[1], 2]`). An unclosed link ends with its paragraph, at the newline that ends a blank line.
+    blank, `"` or single brace right inside, as in shells and JSON (`[[ -f x ]]`), open none, nor do brackets after a
+    letter or digit of ASCII, as in R (`x[[1]]`), nor any between `<nowiki>` and `</nowiki>`; a single bracket that is
+    closed before a `|` ends a link (`[[1], 2]`). An unclosed link ends with its paragraph, at the newline that ends a
+    blank line.
 
     >>> print(in_wiki_link.mark("a [[b]] [c]"))
     a [[b]] [c]
@@ -199,11 +201,11 @@ def _wiki_links(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     half, opened, closed = -2, -2, -2  # where a first bracket, a link's opening and its end were read
     in_target, as_it_stands, blank_line = False, False, False
     for t, code in enumerate(codes):
-        if depth > 0 and opened == t - 1 and (code == _SPACE or code == _TAB or code == _NEWLINE):
-            depth -= 1
-        elif depth > 0 and opened == t - 1 and code == _QUOTE:
-            depth -= 1
-        elif depth > 0 and opened == t - 2 and codes[t - 1] == _BRACE and code != _BRACE:
+        if depth == 0 and code > _CLOSE:
+            blank_line = False
+            continue
+        is_single_brace = opened == t - 2 and codes[t - 1] == _BRACE and code != _BRACE
+        if depth > 0 and (is_single_brace or (opened == t - 1 and code in _NO_TARGET)):
             depth -= 1
         elif depth > 0 and in_target and half == t - 1 and codes[t - 1] == _CLOSE and code != _CLOSE:
             depth = 0
@@ -246,6 +248,9 @@ def _templates(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     half, opened = -2, -2  # where a first brace, and a template's opening were read
     as_it_stands, blank_line = False, False
     for t, code in enumerate(codes):
+        if depth == 0 and _MORE < code < _BRACE:
+            blank_line = False
+            continue
         if depth > 0 and opened == t - 1 and (48 <= code <= 57 or code in _NO_TEMPLATE):
             depth -= 1
         if code == _BRACE or code == _END_BRACE:

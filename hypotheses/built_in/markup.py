@@ -109,6 +109,8 @@ def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     mark, fence, n_fence = 0, 0, 0  # the backtick or tilde of the line; that of the open block of code, and how many
     balance = 0  # signs of Markdown, less those of wikis
     for t, code in enumerate(codes):
+        if plain and code > _STAR and code != _OPEN and code != _BRACE and code != _BACKTICK:
+            continue
         is_blank = code == _SPACE or code == _TAB
         if fence == 0:
             balance += _evidence(codes, t)

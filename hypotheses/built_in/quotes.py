@@ -9,6 +9,7 @@ from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
 _QUOTE, _NEWLINE, _APOSTROPHE, _BACKTICK = (ord(char) for char in "\"\n'`")
+_SPACE = ord(" ")
 _BLANKS = (ord(" "), ord("\t"), ord("\r"))
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _PUBLISHED = (
@@ -27,7 +28,7 @@ _BEFORE_A_QUOTE = tuple(ord(char) for char in '([{<-–—"“”«»/=,:;`')
 _ZERO, _NINE = ord("0"), ord("9")
 _LEFT, _RIGHT, _LOW = ord("‘"), ord("’"), ord("‚")
 _BACKSLASH = ord("\\")
-_BRACKETS = tuple(ord(char) for char in "([{")
+_BEFORE_A_MARK = tuple(ord(char) for char in "([{ \n\t\r\u00a0\u2009\u202f\u3000")
 
 
 @hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED)
@@ -120,8 +121,7 @@ def in_curly_quotes(text: str) -> Labels:
     a “b “c” d” e „f“ g
     ..xxxxxxxx....xx...
     """
-    codes = code_points(text)
-    return Labels(_nested(codes, traits(codes), ord("“"), ord("”"), ord("„")), "binary")
+    return Labels(_nested(code_points(text), ord("“"), ord("”"), ord("„")), "binary")
 
 
 @hypothesis(kind="binary")
@@ -135,8 +135,7 @@ def in_guillemets(text: str) -> Labels:
     a «b» c « d » »e« f
     ..xx....xxxx..xx...
     """
-    codes = code_points(text)
-    return Labels(_nested(codes, traits(codes), ord("«"), ord("»")), "binary")
+    return Labels(_nested(code_points(text), ord("«"), ord("»")), "binary")
 
 
 @hypothesis(kind="binary")
@@ -152,8 +151,7 @@ def in_corner_quotes(text: str) -> Labels:
     codes = code_points(text)
     for variant, mark in zip("『』｢｣﹁﹂﹃﹄", "「」「」「」「」", strict=True):
         codes = np.where(codes == ord(variant), np.uint32(ord(mark)), codes)
-    no_kinds = np.zeros(len(codes), np.uint8)
-    return Labels(_nested(codes, no_kinds, ord("「"), ord("」"), may_reverse=False), "binary")
+    return Labels(_nested(codes, ord("「"), ord("」"), may_reverse=False), "binary")
 
 
 @njit(cache=True)
@@ -237,6 +235,10 @@ def backtick_spans(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     n_apostrophes = 0
     line_is_blank = False
     for t, code in enumerate(codes):
+        if not inside and code > _BACKTICK:
+            opening = escaped = line_is_blank = False
+            n_marks = n_apostrophes = 0
+            continue
         if code == _BACKTICK:
             if opening:
                 n_opened += 1
@@ -263,7 +265,6 @@ def backtick_spans(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
 @njit(cache=True)
 def _nested(
     codes: NDArray[np.uint32],
-    kinds: NDArray[np.uint8],
     opener: int,
     closer: int,
     low_opener: int = 0,
@@ -273,7 +274,6 @@ def _nested(
 
     Args:
         codes: (n_chars,) code points.
-        kinds: (n_chars,) their `traits`.
         opener: The mark that opens.
         closer: The mark that closes.
         low_opener: One more that opens; the opener, too, closes what it has opened. 0 for none.
@@ -283,13 +283,18 @@ def _nested(
     depth, n_low = 0, 0  # open quotations, and how many of them the low mark has opened
     is_reversed = False  # the closing mark has opened a quotation
     line_is_blank = False
+    first, last = min(opener, closer), max(opener, closer, low_opener)
     for t, code in enumerate(codes):
+        if (code > _SPACE and code < first) or code > last:
+            line_is_blank = False
+            labels[t] = depth > 0
+            continue
         if is_reversed and (code == opener or code == closer):
             depth, is_reversed = 0, False
         elif code == closer and depth > 0:
             depth, n_low = depth - 1, max(n_low - 1, 0)
         elif code == closer:
-            is_reversed = may_reverse and (t == 0 or kinds[t - 1] & BLANK != 0 or codes[t - 1] in _BRACKETS)
+            is_reversed = may_reverse and (t == 0 or codes[t - 1] in _BEFORE_A_MARK)
             depth = int(is_reversed)
         elif code == opener and n_low > 0:
             depth, n_low = depth - 1, n_low - 1

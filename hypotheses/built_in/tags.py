@@ -66,6 +66,10 @@ def _read(
     state, height, less = OUTSIDE, 0, -2
     has_begun, blank_line = False, False  # something but blanks, comments and declarations has been read
     for t, code in enumerate(codes):
+        if state == OUTSIDE and has_begun and code > _SPACE and code != _LESS and less != t - 1:
+            blank_line = False
+            depths[t] = height
+            continue
         is_blank = _is_blank(code)
         if code == _NEWLINE and blank_line:
             is_comment = state == COMMENT and tag[_MODE] != _PROSE  # it may have blank lines
