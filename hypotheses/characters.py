@@ -7,9 +7,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-LETTER, UPPER, DIGIT, WORD, BLANK = (np.uint8(1 << bit) for bit in range(5))
+LETTER, UPPER, DIGIT, WORD, BLANK, TITLE, EXTENDS, UNSPACED = (np.uint8(1 << bit) for bit in range(8))
 """Bits of `traits`, to test with `&`. A word is made of letters, digits, marks and underscores; blanks are all
-characters that Unicode calls white space, newlines included."""
+characters that Unicode calls white space, newlines included. Titlecase letters (ǅ) are upper case, too. Combining
+marks, soft hyphens and joiners extend a word that has begun. Scripts without blanks between words are Han, kana, Thai,
+Lao, Khmer, Burmese and Tibetan."""
 
 LONGEST_PACKED = 1 << 56
 """A packed word below this has room for one more character."""
@@ -57,13 +59,33 @@ def traits(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return look_up(codes, _traits)
 
 
+_JOINERS = "\u00ad\u200c\u200d\u2060"
+_UNSPACED_SCRIPTS = (
+    "CJK",
+    "HIRAGANA",
+    "KATAKANA",
+    "KATAKANA-HIRAGANA",
+    "HALFWIDTH",
+    "IDEOGRAPHIC",
+    "THAI",
+    "LAO",
+    "KHMER",
+    "MYANMAR",
+    "TIBETAN",
+)
+
+
 def _traits(char: str) -> int:
     is_mark = unicodedata.category(char).startswith("M")
+    script = unicodedata.name(char, "").partition(" ")[0]
     bits = (
         (LETTER, char.isalpha()),
         (UPPER, char.isupper() or char.istitle()),
         (DIGIT, char.isdecimal()),
         (WORD, char.isalnum() or char == "_" or is_mark),
         (BLANK, char.isspace()),
+        (TITLE, char.istitle() and not char.isupper()),
+        (EXTENDS, is_mark or char in _JOINERS),
+        (UNSPACED, char.isalpha() and script in _UNSPACED_SCRIPTS),
     )
     return sum(int(bit) for bit, holds in bits if holds)

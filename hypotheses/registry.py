@@ -25,6 +25,8 @@ TOPICS = (
     "names",
     "links",
     "markup",
+    "latex",
+    "phases",
     "code",
     "speech",
     "statistics",

@@ -21,6 +21,7 @@ VARIANTS = (
     "in_if_condition:c",
     "in_function_body:python", "in_function_body:c", "in_preprocessor:c", "expression_depth:c", "indentation:4",
     "indent_at_least:1,2", "surprisal:2", "rare_char:0.2", "in_latex_environment:a",
+    "phase:2", r"phase:3,a+", "phase:'4,a(?=b)'",
     "in_quotes & ~in_comment | position_in_line >= 3", "in_quotes @ -2", "char_class @ -1",
 )  # fmt: skip
 every_hypothesis = pytest.mark.parametrize(
@@ -29,6 +30,8 @@ every_hypothesis = pytest.mark.parametrize(
 openers = (
     "\" ' \"\"\" ''' \\ # #include # // /* */ \0 x don't ; { } : ( ) [ ] [[ ]] {{ }} é 😀 \ufeff \ud800 "
     "` ``` ‘ ’ “ ” « » <a> </a> <b c= <!-- --> > $ $$ \\( \\) \\begin{a} \\end{a} \\begin{align*} % ## ~~~ "
+    "<script> </script> <p> <ul> <li> x<y <?xml <![CDATA[ ]]> <!DOCTYPE <nowiki> $5 $x^ \\emph{ \\begin{verbatim} == "
+    "=== „ ‚ 」 「 。 ； （ ） я й ŷ 中 あ \u00ad \u200d '' ''' \\{ "
     "if elif def class async r f := = http:// www. , . ! Mr. A. Bob IBM 0x1F 3.14 -- e\u0301 \u2028 ROMEO: 'tis"
 )
 pieces = st.sampled_from(openers.split(" ")) | st.sampled_from(
@@ -70,6 +73,7 @@ def test_a_causal_label_does_not_see_the_future(name: str, text: str) -> None:
         ("line_length", "ab"),
         ("chars_until_bracket_closes", "(a)"),
         ("end_of_word", "ab"),
+        ("chars_until_word_ends", "ab"),
         ("in_speaker", "A:\n"),
         ("www_prefix", "www."),
         ("in_keyword", "into"),

@@ -1,9 +1,13 @@
-"""Brackets. Those in strings and comments count like any others; `expression_depth` counts those of code.
+r"""Brackets. Those in strings and comments count like any others; `expression_depth` counts those of code.
 
 A closing bracket closes the last open one of its kind, and all that were opened since and never closed. If none of its
-kind is open, it has no effect. An unclosed parenthesis or square bracket ends with its paragraph, at the newline that
-ends a blank line; an unclosed brace stays open. A bracket is open from its opening mark up to the character before its
-closing mark.
+kind is open, it has no effect (`1)`, `:)`), and neither has a bracket right after a backslash that is not itself
+escaped: `\{` in LaTeX, `\(` in a regular expression. Full-width brackets, as in Chinese, count like those of ASCII.
+
+An unclosed parenthesis or square bracket ends with its paragraph, at the newline that ends a blank line. An unclosed
+brace stays open over blank lines, as in programs and JSON: it ends once 5,000 characters have been read without any
+brace. Nothing stays open for more than 100,000 characters. A bracket is open from its opening mark up to the character
+before its closing mark.
 """
 
 import numpy as np
@@ -41,11 +45,11 @@ def in_square_brackets(text: str) -> Labels:
 
 @hypothesis(kind="binary")
 def in_braces(text: str) -> Labels:
-    """Is the text, as read so far, inside {braces}?
+    r"""Is the text, as read so far, inside {braces}?
 
-    >>> print(in_braces.mark("{ ( } )"))
-    { ( } )
-    xxxx...
+    >>> print(in_braces.mark(r"{ ( } ) \{ a"))
+    { ( } ) \{ a
+    xxxx........
     """
     return Labels(depth_of(code_points(text), CURLY) > 0, "binary")
 

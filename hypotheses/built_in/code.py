@@ -85,7 +85,7 @@ def expression_depth(text: str, language: str = "auto", *, file_name: str = "") 
     """
     program = read_program(text, language, file_name)
     code = np.where(program.is_code, program.codes, 0).astype(np.uint32)
-    return Labels(depth_of(code, ROUND, SQUARE, over_paragraphs=True).astype(np.float64), "numeric")
+    return Labels(depth_of(code, ROUND, SQUARE, is_code=True).astype(np.float64), "numeric")
 
 
 @hypothesis(kind="binary", causal=False, text_kind="code")

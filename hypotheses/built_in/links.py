@@ -4,11 +4,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.characters import BLANK, WORD, code_points, traits
+from hypotheses.characters import BLANK, UNSPACED, WORD, code_points, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
-_SLASH, _COLON, _POINT, _W, _NEWLINE = (ord(char) for char in "/:.w\n")
+_SLASH, _COLON, _POINT, _W, _NEWLINE, _SPACE, _TAB, _RETURN = (ord(char) for char in "/:.w\n \t\r")
+_OPEN, _CLOSE, _BAR, _BRACE, _END_BRACE, _MORE = (ord(char) for char in "[]|{}>")
+_NOWIKI, _END_NOWIKI = (np.array([ord(char) for char in name], np.uint32) for name in ("<nowiki", "</nowiki"))
+_NO_TARGET = (ord(" "), ord("\t"), ord("\n"), ord('"'))
+_NO_TEMPLATE = tuple(ord(char) for char in "\\.,}")
+_LONGEST_TEMPLATE = 10_000  # characters; the longest boxes of Wikipedia have half of that
+_WIDE = 0x3000  # from here on, signs such as 。 and 」 are of East Asian writing
 _OPENERS, _CLOSERS = (ord("("), ord("[")), (ord(")"), ord("]"))
 _NEVER = tuple(ord(char) for char in "\"'<>\\^`{|}«»“”‘’")
 _IN_SCHEME = tuple(ord(char) for char in "+-.")
@@ -25,8 +31,8 @@ def in_url(text: str) -> Labels:
 
     It begins at the second `/` of `://` after a scheme of two or more letters, or at the point of a word that is `www`:
     only then is it known. It ends, and is False, at a blank, at `"`, `'`, `<`, `>`, braces, `|`, a backslash, `^` or a
-    backtick, and at a closing parenthesis or bracket that was not opened inside. A point or comma at its end cannot
-    be distinguished from one inside, and is True.
+    backtick, at signs such as `。` and `」`, and at a closing parenthesis or bracket that was not opened inside. A
+    point or comma at its end cannot be distinguished from one inside, and is True.
 
     >>> print(in_url.mark("see http://a.b/c (www.d.e)!"))
     see http://a.b/c (www.d.e)!
@@ -91,14 +97,17 @@ def www_prefix(text: str) -> Labels:
 def in_wiki_link(text: str) -> Labels:
     """Is the text, as read so far, inside `[[…]]`?
 
-    True from the second opening bracket on; False at the second closing one. Links may contain links. An unclosed link
-    ends with its paragraph, at the newline that ends a blank line.
+    True from the second opening bracket on; False at the second closing one. Links may contain links. Brackets with a
+    blank, `"` or single brace right inside, as in shells and JSON (`[[ -f x ]]`), open none, nor do brackets after a
+    letter or digit of ASCII, as in R (`x[[1]]`), nor any between `<nowiki>` and `</nowiki>`; a single bracket that is
+    closed before a `|` ends a link (`[[1], 2]`). An unclosed link ends with its paragraph, at the newline that ends a
+    blank line.
 
     >>> print(in_wiki_link.mark("a [[b]] [c]"))
     a [[b]] [c]
     ...xxx.....
     """
-    return Labels(_doubled(code_points(text), *_OPENERS[1:], *_CLOSERS[1:]) >= 0, "binary")
+    return Labels(_wiki_links(code_points(text)) >= 0, "binary")
 
 
 @hypothesis(
@@ -116,7 +125,7 @@ def position_in_wiki_link(text: str) -> Labels:
     a [[b]] c
     ???012???
     """
-    begun = _doubled(code_points(text), *_OPENERS[1:], *_CLOSERS[1:])
+    begun = _wiki_links(code_points(text))
     positions = np.where(begun >= 0, np.arange(len(begun)) - begun, 0)
     return Labels(positions.astype(np.float64), "numeric", begun < 0)
 
@@ -125,13 +134,16 @@ def position_in_wiki_link(text: str) -> Labels:
 def in_template(text: str) -> Labels:
     """Is the text, as read so far, inside `{{…}}`, as wikis and template languages have it?
 
-    Like `in_wiki_link`, but an unclosed template continues after a blank line.
+    True from the second opening brace on; False at the second closing one. Templates may contain templates. Braces
+    before a digit, a backslash, a point, a comma or a closing brace, as in programs and LaTeX, open none, nor do any
+    between `<nowiki>` and `</nowiki>`. A template continues over blank lines; an unclosed one ends after 10,000
+    characters.
 
-    >>> print(in_template.mark("a {{b|{{c}}}} d"))
-    a {{b|{{c}}}} d
-    ...xxxxxxxxx...
+    >>> print(in_template.mark("a {{b|{{c}}}} {{1}}"))
+    a {{b|{{c}}}} {{1}}
+    ...xxxxxxxxx...x...
     """
-    return Labels(_doubled(code_points(text), ord("{"), ord("}"), over_paragraphs=True) >= 0, "binary")
+    return Labels(_templates(code_points(text)), "binary")
 
 
 @njit(cache=True)
@@ -147,7 +159,7 @@ def _begun(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.in
         if start >= 0:
             n_open += code in _OPENERS
             n_open -= code in _CLOSERS
-            if n_open < 0 or kinds[t] & BLANK or code in _NEVER:
+            if n_open < 0 or kinds[t] & BLANK or code in _NEVER or (code > _WIDE and not kinds[t] & WORD):
                 start = first = n_slashes = -1
                 n_w = n_open = 0
         else:
@@ -163,7 +175,7 @@ def _begun(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.in
                     start, n_open = t - 3, 0
                 if n_slashes >= 0:
                     first = n_slashes = -1
-                if first < 0 and is_ascii_letter and (t == 0 or not kinds[t - 1] & WORD):
+                if first < 0 and is_ascii_letter and (t == 0 or _may_precede(kinds[t - 1])):
                     first = t
                 elif not (is_ascii_letter or 48 <= code <= 57 or code in _IN_SCHEME):
                     first = -1
@@ -177,25 +189,98 @@ def _begun(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.in
     return begun
 
 
+@njit(cache=True, inline="always")
+def _may_precede(kind: int) -> bool:
+    """Tell whether an address may begin right after a character: no letter, or one of a script without blanks."""
+    return not kind & WORD or kind & UNSPACED != 0
+
+
 @njit(cache=True)
-def _doubled(codes: NDArray[np.uint32], opener: int, closer: int, over_paragraphs: bool = False) -> NDArray[np.int64]:
-    """Return (n_chars,) where the outermost doubled bracket around each character was complete; -1 outside."""
+def _wiki_links(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return (n_chars,) where the outermost link around each character was complete; -1 outside."""
     begun = np.full(len(codes), -1)
     depth, start = 0, -1
-    half = -2  # where the first of two brackets was read
-    blank_line = False
+    half, opened, closed = -2, -2, -2  # where a first bracket, a link's opening and its end were read
+    in_target, as_it_stands, blank_line = False, False, False
     for t, code in enumerate(codes):
-        if (code == opener or code == closer) and half == t - 1 and codes[t - 1] == code:
-            half = -2
-            depth = depth + 1 if code == opener else max(depth - 1, 0)
-            if depth == 0:
-                start = -1
-            elif depth == 1 and code == opener:
-                start = t
-        elif code == opener or code == closer:
-            half = t
-        elif code == _NEWLINE and blank_line and not over_paragraphs:
-            depth, start = 0, -1
-        blank_line = code == _NEWLINE or (blank_line and (code == 32 or code == 9 or code == 13))
+        if depth == 0 and code > _CLOSE:
+            blank_line = False
+            continue
+        is_single_brace = opened == t - 2 and codes[t - 1] == _BRACE and code != _BRACE
+        if depth > 0 and (is_single_brace or (opened == t - 1 and code in _NO_TARGET)):
+            depth -= 1
+        elif depth > 0 and in_target and half == t - 1 and codes[t - 1] == _CLOSE and code != _CLOSE:
+            depth = 0
+        if code == _OPEN or code == _CLOSE:
+            if half != t - 1 or codes[t - 1] != code:
+                half = t
+            else:
+                half = -2
+                if code == _CLOSE:
+                    closed = t if depth > 0 else closed
+                    depth, in_target = max(depth - 1, 0), False
+                elif not as_it_stands and (t < 2 or not _is_indexed(codes[t - 2], closed == t - 2)):
+                    depth, opened, in_target = depth + 1, t, True
+                    start = t if depth == 1 else start
+        elif code == _BAR:
+            in_target = False
+        elif code == _MORE:
+            as_it_stands = _ends_nowiki(codes, t, as_it_stands)
+        elif code == _NEWLINE and blank_line:
+            depth, as_it_stands = 0, False
+        if depth == 0:
+            start = -1
+        blank_line = code == _NEWLINE or (blank_line and (code == _SPACE or code == _TAB or code == _RETURN))
         begun[t] = start
     return begun
+
+
+@njit(cache=True, inline="always")
+def _is_indexed(code: int, ends_link: bool) -> bool:
+    """Tell whether what precedes two brackets is something that they may index, or a third bracket."""
+    is_name = 48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122 or code == 95 or code == 41
+    return is_name or code == _OPEN or (code == _CLOSE and not ends_link)
+
+
+@njit(cache=True)
+def _templates(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is inside doubled braces."""
+    labels = np.zeros(len(codes), np.bool_)
+    depth, start = 0, 0
+    half, opened = -2, -2  # where a first brace, and a template's opening were read
+    as_it_stands, blank_line = False, False
+    for t, code in enumerate(codes):
+        if depth == 0 and _MORE < code < _BRACE:
+            blank_line = False
+            continue
+        if depth > 0 and opened == t - 1 and (48 <= code <= 57 or code in _NO_TEMPLATE):
+            depth -= 1
+        if code == _BRACE or code == _END_BRACE:
+            if half != t - 1 or codes[t - 1] != code:
+                half = t
+            else:
+                half = -2
+                if code == _END_BRACE:
+                    depth = max(depth - 1, 0)
+                elif not as_it_stands:
+                    depth, opened = depth + 1, t
+                    start = t if depth == 1 else start
+        elif code == _MORE:
+            as_it_stands = _ends_nowiki(codes, t, as_it_stands)
+        elif code == _NEWLINE:
+            as_it_stands = as_it_stands and not blank_line
+        if depth > 0 and t - start >= _LONGEST_TEMPLATE:
+            depth = 0
+        blank_line = code == _NEWLINE or (blank_line and (code == _SPACE or code == _TAB or code == _RETURN))
+        labels[t] = depth > 0
+    return labels
+
+
+@njit(cache=True)
+def _ends_nowiki(codes: NDArray[np.uint32], t: int, as_it_stands: bool) -> bool:
+    """Return whether a wiki's text stands for itself after this `>`: it may end `<nowiki>` or `</nowiki>`."""
+    name = _END_NOWIKI if as_it_stands else _NOWIKI
+    matches = t >= len(name)
+    for place in range(len(name)):
+        matches = matches and codes[t - len(name) + place] == name[place]
+    return matches != as_it_stands

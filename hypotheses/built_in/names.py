@@ -16,7 +16,9 @@ from hypotheses.programs.program import read_program
 
 _POINT, _I = ord("."), ord("I")
 _PROSE = "prose"
-_SPEAKER = regex.compile(r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[^\n:]{0,59}+):[^\S\n]*+(?=\n|\Z)")
+_SPEAKER = regex.compile(
+    r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[\p{L}\p{M}\p{N} .,'’()&/-]{0,59}+):[^\S\n]*+(?=\n|\Z)"
+)
 
 
 @hypothesis(kind="binary", separator="\n\n")
@@ -24,8 +26,9 @@ def in_proper_name(text: str) -> Labels:
     """Is the character in a word that begins with a capital letter, and not because a sentence begins?
 
     Missing in the first word of a sentence, which has a capital in any case; see `sentence_start`. The pronoun *I* is
-    not a name, alone or before an apostrophe. Other words with capitals, such as the first words of lines of verse,
-    count as names.
+    not a name, alone or before an apostrophe. Other words with capitals, such as the first words of lines of verse and
+    the nouns of German, count as names. Scripts without capitals, such as those of Chinese, Arabic and Hindi, have
+    none.
 
     >>> print(in_proper_name.mark("He saw Anna. I saw"))
     He saw Anna. I saw
@@ -46,7 +49,8 @@ def in_speaker(text: str) -> Labels:
     r"""Is the character in the name of a speaker, as plays have it?
 
     The name is alone in its line, which follows a blank line or begins the text. It starts with a capital letter, has
-    at most 60 characters, and is followed by a colon, which is False. It looks ahead, to that colon.
+    at most 60 characters, which are letters, digits, spaces, points, commas, apostrophes, hyphens, brackets, `/` or
+    `&`, and is followed by a colon, which is False. It looks ahead, to that colon.
 
     >>> print(in_speaker.mark("ROMEO:\nAy me!\n\nNurse:\n"))
     ROMEO:↵Ay me!↵↵Nurse:↵

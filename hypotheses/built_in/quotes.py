@@ -9,6 +9,7 @@ from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
 _QUOTE, _NEWLINE, _APOSTROPHE, _BACKTICK = (ord(char) for char in "\"\n'`")
+_SPACE = ord(" ")
 _BLANKS = (ord(" "), ord("\t"), ord("\r"))
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _PUBLISHED = (
@@ -25,7 +26,9 @@ _CLIPPED_WORDS = tuple(  # an apostrophe before one of these is not a quotation 
 )  # fmt: skip
 _BEFORE_A_QUOTE = tuple(ord(char) for char in '([{<-–—"“”«»/=,:;`')
 _ZERO, _NINE = ord("0"), ord("9")
-_LEFT, _RIGHT = ord("‘"), ord("’")
+_LEFT, _RIGHT, _LOW = ord("‘"), ord("’"), ord("‚")
+_BACKSLASH = ord("\\")
+_BEFORE_A_MARK = tuple(ord(char) for char in "([{ \n\t\r\u00a0\u2009\u202f\u3000")
 
 
 @hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED)
@@ -76,8 +79,8 @@ def in_single_quotes(text: str) -> Labels:
     word that is known to begin with an apostrophe is False as soon as it is complete: *'tis* and the like, *'em*,
     *'til*, *'bout*, *'cause*, *'fore*, *'gainst*, *'mongst*, *'neath*, *'scape* and some more. Older English has
     others, and each opens a quotation up to the next mark or the end of the paragraph. `‘` opens and `’` closes; after
-    a letter, it too waits for the next character. The apostrophe of a plural (*the boys' hats*) closes. An unclosed
-    quotation ends with its paragraph, at the newline that ends a blank line.
+    a letter, it too waits for the next character. In German, `‚` opens and `‘` closes. The apostrophe of a plural
+    (*the boys' hats*) closes. An unclosed quotation ends with its paragraph, at the newline that ends a blank line.
 
     >>> print(in_single_quotes.mark("a 'b' c don't 'I won't.' d"))
     a 'b' c don't 'I won't.' d
@@ -95,41 +98,60 @@ def in_backticks(text: str) -> Labels:
     r"""Is the text, as read so far, inside backticks, as in Markdown and shells?
 
     The opening mark is True and the closing mark False. A span that a number of backticks in a row opened is closed by
-    the same number: two around text with single ones in it, three around lines of code. An unclosed span ends with its
-    paragraph if one or two backticks opened it, and continues if three or more did.
+    the same number: two around text with single ones in it, three (or more) around lines of code. Two are also closed
+    by `''`, as in LaTeX. A backtick after a backslash opens nothing. An unclosed span ends with its paragraph if one or
+    two backticks opened it, and continues if three or more did.
 
     >>> print(in_backticks.mark("a `b` ``c`d``"))
     a `b` ``c`d``
     ..xx..xxxxxx.
     """
-    return Labels(_in_backticks(code_points(text)), "binary")
+    return Labels(backtick_spans(code_points(text)), "binary")
 
 
 @hypothesis(kind="binary")
 def in_curly_quotes(text: str) -> Labels:
-    """Is the text, as read so far, inside “curly quotes”?
+    """Is the text, as read so far, inside “curly quotes”, as in English, German „…“, Polish „…” or Swedish ”…”?
 
-    The opening mark is True and the closing mark False. Each `“` opens a quotation, also inside another, and each `”`
-    closes one. Unclosed quotations end with their paragraph, at the newline that ends a blank line.
+    The opening mark is True and the closing mark False. `“` opens a quotation, also inside another, and so does `„`;
+    `”` closes one, and so does `“` if the innermost was opened by `„`. `”` opens where nothing is open and a blank or
+    an opening bracket precedes. Unclosed quotations end with their paragraph, at the newline that ends a blank line.
 
-    >>> print(in_curly_quotes.mark("a “b “c” d” e"))
-    a “b “c” d” e
-    ..xxxxxxxx...
+    >>> print(in_curly_quotes.mark("a “b “c” d” e „f“ g"))
+    a “b “c” d” e „f“ g
+    ..xxxxxxxx....xx...
     """
-    return Labels(_nested(code_points(text), ord("“"), ord("”")), "binary")
+    return Labels(_nested(code_points(text), ord("“"), ord("”"), ord("„")), "binary")
 
 
 @hypothesis(kind="binary")
 def in_guillemets(text: str) -> Labels:
     """Is the text, as read so far, inside «guillemets»?
 
-    Like `in_curly_quotes`, with `«` and `»`.
+    Like `in_curly_quotes`, with `«` and `»`, also with blanks inside as in French. Where nothing is open, `»` opens
+    after a blank or an opening bracket, and `«` then closes, as in German and Danish »books«.
 
-    >>> print(in_guillemets.mark("a «b» c"))
-    a «b» c
-    ..xx...
+    >>> print(in_guillemets.mark("a «b» c « d » »e« f"))
+    a «b» c « d » »e« f
+    ..xx....xxxx..xx...
     """
     return Labels(_nested(code_points(text), ord("«"), ord("»")), "binary")
+
+
+@hypothesis(kind="binary")
+def in_corner_quotes(text: str) -> Labels:
+    """Is the text, as read so far, inside 「corner brackets」, the quotation marks of Chinese and Japanese?
+
+    Also 『double ones』, those of half width and those of vertical text. Like `in_curly_quotes`; each kind may stand
+    inside the other.
+
+    >>> in_corner_quotes("a「b『c』d」e").marks()
+    '.xxxxxx..'
+    """
+    codes = code_points(text)
+    for variant, mark in zip("『』｢｣﹁﹂﹃﹄", "「」「」「」「」", strict=True):
+        codes = np.where(codes == ord(variant), np.uint32(ord(mark)), codes)
+    return Labels(_nested(codes, ord("「"), ord("」"), may_reverse=False), "binary")
 
 
 @njit(cache=True)
@@ -164,7 +186,7 @@ def _opening_marks(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
 def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is inside single quotes."""
     labels = np.zeros(len(codes), np.bool_)
-    inside, curly = False, False
+    inside, curly, low = False, False, False
     may_have_closed = False  # the last character was a mark after a letter
     opened = -2
     word = -1  # the word after the opening mark, packed; -1 once it is complete
@@ -174,7 +196,10 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
         if may_have_closed:
             may_have_closed = False
             inside = is_letter
-        is_mark = (not curly and code == _APOSTROPHE) or (curly and code == _RIGHT)
+        is_mark = code == _APOSTROPHE if not curly else code == _RIGHT
+        if inside and low and code == _LEFT:
+            inside = line_is_blank = False
+            continue
         if inside and not curly and opened == t - 1 and (code in _BLANKS or code == _NEWLINE or _ZERO <= code <= _NINE):
             inside = False
         elif inside and word >= 0 and not curly:
@@ -190,8 +215,8 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
                 may_have_closed = True
             else:
                 inside = False
-        elif not inside and (code == _APOSTROPHE or code == _LEFT):
-            curly = code == _LEFT
+        elif not inside and (code == _APOSTROPHE or code == _LEFT or code == _LOW):
+            curly, low = code != _APOSTROPHE, code == _LOW
             if curly or t == 0 or kinds[t - 1] & BLANK or codes[t - 1] in _BEFORE_A_QUOTE:
                 inside, opened, word = True, t, 0
         elif code == _NEWLINE and line_is_blank:
@@ -202,44 +227,83 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
 
 
 @njit(cache=True)
-def _in_backticks(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+def backtick_spans(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is inside backticks."""
     labels = np.zeros(len(codes), np.bool_)
-    inside, opening = False, False
+    inside, opening, escaped = False, False, False
     n_opened, n_marks = 0, 0  # backticks that opened the span, and backticks that were last read in a row
+    n_apostrophes = 0
     line_is_blank = False
     for t, code in enumerate(codes):
+        if not inside and code > _BACKTICK:
+            opening = escaped = line_is_blank = False
+            n_marks = n_apostrophes = 0
+            continue
         if code == _BACKTICK:
-            if not inside:
-                inside, opening, n_opened, n_marks = True, True, 1, 0
-            elif opening:
+            if opening:
                 n_opened += 1
-            else:
+            elif inside or n_marks > 0:
                 n_marks += 1
                 if n_marks == n_opened:
                     inside = False
+                elif n_marks > n_opened:
+                    inside = n_opened < 3  # a run of another length closes nothing, but a longer one ends a block
+            elif not escaped:
+                inside, opening, n_opened = True, True, 1
+            n_apostrophes = 0
         else:
             opening, n_marks = False, 0
-            if code == _NEWLINE and line_is_blank and n_opened < 3:
+            n_apostrophes = n_apostrophes + 1 if code == _APOSTROPHE else 0
+            if (code == _NEWLINE and line_is_blank and n_opened < 3) or (n_apostrophes == 2 and n_opened == 2):
                 inside = False
+        escaped = code == _BACKSLASH and not escaped
         line_is_blank = code == _NEWLINE or (line_is_blank and code in _BLANKS)
         labels[t] = inside
     return labels
 
 
 @njit(cache=True)
-def _nested(codes: NDArray[np.uint32], opener: int, closer: int) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether a character is inside quotations that may contain each other."""
+def _nested(
+    codes: NDArray[np.uint32],
+    opener: int,
+    closer: int,
+    low_opener: int = 0,
+    may_reverse: bool = True,
+) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is inside quotations that may contain each other.
+
+    Args:
+        codes: (n_chars,) code points.
+        opener: The mark that opens.
+        closer: The mark that closes.
+        low_opener: One more that opens; the opener, too, closes what it has opened. 0 for none.
+        may_reverse: Whether the closing mark opens where nothing is open and a blank or bracket precedes.
+    """
     labels = np.zeros(len(codes), np.bool_)
-    depth = 0
+    depth, n_low = 0, 0  # open quotations, and how many of them the low mark has opened
+    is_reversed = False  # the closing mark has opened a quotation
     line_is_blank = False
+    first, last = min(opener, closer), max(opener, closer, low_opener)
     for t, code in enumerate(codes):
-        if code == opener:
-            depth += 1
+        if (code > _SPACE and code < first) or code > last:
+            line_is_blank = False
+            labels[t] = depth > 0
+            continue
+        if is_reversed and (code == opener or code == closer):
+            depth, is_reversed = 0, False
+        elif code == closer and depth > 0:
+            depth, n_low = depth - 1, max(n_low - 1, 0)
         elif code == closer:
-            depth = max(depth - 1, 0)
+            is_reversed = may_reverse and (t == 0 or codes[t - 1] in _BEFORE_A_MARK)
+            depth = int(is_reversed)
+        elif code == opener and n_low > 0:
+            depth, n_low = depth - 1, n_low - 1
+        elif code == opener:
+            depth += 1
+        elif code == low_opener and low_opener > 0:
+            depth, n_low = depth + 1, n_low + 1
         elif code == _NEWLINE and line_is_blank:
-            depth = 0
+            depth, n_low, is_reversed = 0, 0, False
         line_is_blank = code == _NEWLINE or (line_is_blank and code in _BLANKS)
         labels[t] = depth > 0
     return labels

@@ -1,14 +1,19 @@
 """Words, sentences, and kinds of characters.
 
-A word is a run of letters, digits, combining marks and underscores. An apostrophe between two letters is outside the
-word, but does not end it.
+A word is a run of letters, digits, combining marks and underscores, of any script. Soft hyphens and joiners within a
+word belong to it; a combining mark or variation selector that follows something else (an emoji) begins none. An
+apostrophe between two letters is outside the word, but does not end it: *don't*, *l'homme*, *м'ята* are one word each.
+Chinese, Japanese and Thai have no blanks between words; a word is there what stands between two signs of punctuation,
+or letters of another script.
 """
 
 import unicodedata
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hypotheses.built_in.sentences import read_words
+from hypotheses.built_in.vowels import NO_VOWELS, VOWEL, vowel_class
 from hypotheses.characters import code_points, look_up, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
@@ -60,16 +65,35 @@ def end_of_word(text: str) -> Labels:
     ....x..x.
     """
     codes = code_points(text)
+    return Labels(_ends(read_words(codes, traits(codes)).positions), "binary")
+
+
+@hypothesis(unit="characters", causal=False, source=_BOUNDARIES, separator="\n")
+def chars_until_word_ends(text: str) -> Labels:
+    """How many characters ahead is the last character of the word?
+
+    0 at the last character, where `end_of_word` is True; apostrophes within the word count. Missing outside words.
+
+    >>> print(chars_until_word_ends.mark("don't go."))
+    don't go.
+    432?0?10?
+    """
+    codes = code_points(text)
     positions = read_words(codes, traits(codes)).positions
-    next_position = np.append(positions[1:], 0)
-    continues_after_apostrophe = np.append(positions[2:], [0, 0])[: len(positions)] > 1
-    continues = (next_position > 0) | ((next_position == 0) & continues_after_apostrophe & (positions > 0))
-    return Labels((positions > 0) & ~continues, "binary")
+    inside = positions > 0
+    ends = np.flatnonzero(_ends(positions))
+    times = np.arange(len(codes))
+    following = np.searchsorted(ends, times[inside])
+    ahead = np.zeros(len(codes))
+    ahead[inside] = ends[following] - times[inside]
+    return Labels(ahead, "numeric", ~inside)
 
 
 @hypothesis(kind="binary", separator="\n")
 def capitalised(text: str) -> Labels:
     """Is the character in a word that begins with a capital letter?
+
+    Also in a word whose part after an apostrophe does, from there on: *l'Homme*. Titlecase letters (ǅ) are capitals.
 
     >>> print(capitalised.mark("The cat of McX"))
     The cat of McX
@@ -96,13 +120,19 @@ def sentence_start(text: str) -> Labels:
     """Is the character in the first word of a sentence, or will the next word begin one?
 
     A sentence begins with the text, after a blank line, and where a blank follows `.`, `!`, `?` or `…`; there may be
-    closing quotation marks and brackets in between. A full stop after a single letter or digit (an initial, *e.g.*), or
-    after a well-known abbreviation (*Mr.*, *Dr.*, *etc.*), does not end a sentence. It is True from the blank that ends
-    the sentence before to the last character of the first word, but not at an apostrophe in it.
+    closing quotation marks and brackets in between. So do `؟` and `۔` of Arabic, `։` of Armenian, `।` of Devanagari,
+    `።` of Ethiopic, and `;` after a Greek letter; after `。`, `！` and `？` no blank is needed. A full stop after a
+    single letter or digit (an initial, *e.g.*, *т.е.*), or after a well-known abbreviation of English, German, French,
+    Spanish or Russian (*Mr.*, *Dr.*, *etc.*, *bzw.*, *см.*), does not end a sentence. It is True from the blank or `。`
+    that ends the sentence before to the last character of the first word, but not at an apostrophe in it. In scripts
+    without blanks between words (Han, kana, Thai, Lao, Khmer, Burmese, Tibetan), the first character stands for the
+    first word.
 
     >>> print(sentence_start.mark("Mr. X ran. He"))
     Mr. X ran. He
     xx........xxx
+    >>> sentence_start("今天。我们").marks()
+    'x.xx.'
     """
     codes = code_points(text)
     return Labels(read_words(codes, traits(codes)).begins_sentence, "binary")
@@ -124,13 +154,30 @@ def char_class(text: str) -> Labels:
 
 @hypothesis(kind="binary", separator="")
 def vowel(text: str) -> Labels:
-    """Is the character one of a, e, i, o, u, with or without capitals and accents?
+    """Is the character a vowel?
 
-    >>> print(vowel.mark("Éa, you"))
-    Éa, you
-    xx...xx
+    In Latin: a, e, i, o, u, æ, œ, ø, ı, ə and further letters of the phonetic alphabet, with or without capitals and
+    accents; y only with an accent, since it is a consonant as often. In Cyrillic: а, е, ё, и, о, у, ы, э, ю, я, є, і,
+    ї, ә, ө, ү, ұ, ӕ and those of Old Slavonic, but not й and ў. In Greek: α, ε, η, ι, ο, υ, ω. In Armenian and
+    Georgian: their vowel letters. Missing for letters and marks of other scripts, which write syllables, words or
+    consonants. Combining accents are False.
+
+    >>> print(vowel.mark("Éa, you й я 中"))
+    Éa, you й я 中
+    xx...xx...x.?
     """
-    return Labels(look_up(code_points(text), _is_vowel).astype(bool), "binary")
+    classes = look_up(code_points(text), vowel_class)
+    missing = classes == NO_VOWELS
+    return Labels(classes == VOWEL, "binary", missing if missing.any() else None)
+
+
+def _ends(positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is the last of its word, by the positions of characters in words."""
+    next_position = np.append(positions[1:], 0)[: len(positions)]
+    continues_after_apostrophe = np.append(positions[2:], [0, 0])[: len(positions)] > 1
+    is_last = (next_position == 1) | ((next_position == 0) & ~continues_after_apostrophe)
+    last: NDArray[np.bool_] = (positions > 0) & is_last
+    return last
 
 
 def _class(char: str) -> int:
@@ -147,7 +194,3 @@ def _class(char: str) -> int:
         names = {"L": "other letter", "M": "other letter", "N": "digit", "P": "punctuation", "S": "symbol"}
         name = names.get(category[0], "control")
     return _CLASSES.index(name)
-
-
-def _is_vowel(char: str) -> int:
-    return unicodedata.normalize("NFD", char)[0].lower() in "aeiou"
