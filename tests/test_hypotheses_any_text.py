@@ -12,8 +12,12 @@ from hypotheses.registry import get, registered
 
 FOLDER = Path(__file__).parent / "foreign_texts"
 FILES = sorted(path for path in FOLDER.iterdir() if path.suffix != ".toml")
-NAMES = [hypothesis.example_spelling for hypothesis in registered().values()]
-CAUSAL = [hypothesis.example_spelling for hypothesis in registered().values() if hypothesis.causal]
+NAMES = [hypothesis.example_spelling for hypothesis in registered().values() if hypothesis.labels_any_text]
+CAUSAL = [
+    hypothesis.example_spelling
+    for hypothesis in registered().values()
+    if hypothesis.causal and hypothesis.labels_any_text
+]
 any_text = st.text(st.characters(exclude_categories=()), max_size=60)
 """Any code points, also surrogates, combining marks and those beyond the basic plane."""
 

@@ -40,7 +40,7 @@ def text_of(name: str) -> str:
 
 
 def built_in() -> list[str]:
-    return [hypothesis.name for topic in TOPICS for hypothesis in in_topic(topic)]
+    return [hypothesis.name for topic in TOPICS for hypothesis in in_topic(topic) if hypothesis.labels_any_text]
 
 
 def stretches(values: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -162,9 +162,9 @@ def vowel(text: str) -> Labels:
     Georgian: their vowel letters. Missing for letters and marks of other scripts, which write syllables, words or
     consonants. Combining accents are False.
 
-    >>> print(vowel.mark("Éa, you й я 中"))
-    Éa, you й я 中
-    xx...xx...x.?
+    >>> print(vowel.mark("Éa, you й я 中."))
+    Éa, you й я 中.
+    xx...xx...x.? .
     """
     classes = look_up(code_points(text), vowel_class)
     missing = classes == NO_VOWELS
