@@ -27,6 +27,7 @@ TOPICS = (
     "speech",
     "statistics",
     "patterns",
+    "tokens",
 )
 """The modules of `hypotheses.built_in` that define hypotheses, in the order of the documentation."""
 

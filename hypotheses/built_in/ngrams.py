@@ -87,10 +87,10 @@ class _Grams:
     """The n-grams of one length that have occurred so far.
 
     A hash table finds the n-gram of a context and a character. Its slots are packed numbers, 0 if empty: the low half
-    has the character's code point + 1, and 21 bits further up how many steps the slot is from the home of the n-gram;
-    home and code point together tell the context, whose number is always below that of the slots: the contexts so far
-    are at most the n-grams so far and those of the block being read. The high half has the number of the n-gram, or of the longest
-    n-grams, which are no contexts, their count.
+    has the character's code point + 1, and 21 bits further up how many steps the slot is from the home of the n-gram.
+    Home and code point together tell the context: its number is always below that of the slots, since there are no
+    more contexts so far than n-grams so far and in the block being read. The high half has the number of the n-gram,
+    or of the longest n-grams, which are no contexts, their count.
 
     Attributes:
         nodes: (at least n_grams,) packed numbers: the low half is how often the n-gram has occurred, the high half how
