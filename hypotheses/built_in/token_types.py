@@ -16,7 +16,7 @@ from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.token import Comment, String, Token, _TokenType
 from pygments.util import ClassNotFound
 
-from hypotheses.built_in.merged_rules import merged
+from hypotheses.built_in.lexer_rules import faster
 from hypotheses.errors import HypothesisError
 
 DOC_COMMENT = _TokenType((*Comment, "Doc"))
@@ -70,6 +70,11 @@ class _Kept:
             while self._n_bytes > MOST_BYTES:
                 self._n_bytes -= self._by_key.popitem(last=False)[1].indices.nbytes
 
+    def clear(self) -> None:
+        with self._lock:
+            self._by_key.clear()
+            self._n_bytes = 0
+
 
 _kept = _Kept()
 
@@ -88,13 +93,17 @@ def token_types(text: str, language: str, file_name: str, limit_s: float) -> Tok
     Raises:
         HypothesisError: If there is no such lexer, or it takes longer.
     """
-    lexer = merged(_lexer(language, file_name))
-    key = type(lexer), hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+    lexer = faster(_lexer(language, file_name))
+    key = type(lexer), _digest(text)
     types = _kept.get(key)
     if types is None:
         types = _read(lexer, text, limit_s)
         _kept.put(key, types)
     return types
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest()
 
 
 def _read(lexer: Lexer, text: str, limit_s: float) -> TokenTypes:
