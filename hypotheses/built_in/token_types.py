@@ -1,5 +1,6 @@
 """The type of the token that each character is in, as a lexer of the library Pygments sees it."""
 
+import functools
 import hashlib
 import threading
 import time
@@ -93,7 +94,7 @@ def token_types(text: str, language: str, file_name: str, limit_s: float) -> Tok
     Raises:
         HypothesisError: If there is no such lexer, or it takes longer.
     """
-    lexer = faster(_lexer(language, file_name))
+    lexer = faster(_lexer_class(language, file_name)())
     key = type(lexer), _digest(text)
     types = _kept.get(key)
     if types is None:
@@ -144,21 +145,22 @@ def _by_char(
     return by_char
 
 
-def _lexer(language: str, file_name: str) -> Lexer:
+@functools.lru_cache(maxsize=256)
+def _lexer_class(language: str, file_name: str) -> type[Lexer]:
     if language:
         try:
-            return get_lexer_by_name(language)
+            return type(get_lexer_by_name(language))
         except ClassNotFound:
             raise HypothesisError(
                 f"Pygments has no lexer for {language!r}; `pygmentize -L lexers` lists them"
             ) from None
     for name in (file_name, file_name.removesuffix(".txt")):
         try:
-            lexer: Lexer = get_lexer_for_filename(name)
+            lexer_class = type(get_lexer_for_filename(name))
         except ClassNotFound:
             continue
         if not name.endswith(".txt"):
-            return lexer
+            return lexer_class
     raise HypothesisError(
         f"the name of the text ({file_name or 'there is none'}) does not tell its language; set it with --language, "
         "or after a comma, such as token:Comment,python"
