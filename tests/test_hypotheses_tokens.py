@@ -15,6 +15,8 @@ from hypotheses.built_in import token_types
 from hypotheses.built_in.first_characters import first_characters
 from hypotheses.built_in.lexer_rules import faster
 from hypotheses.errors import HypothesisError
+from hypotheses.programs.lexers.states import DOCSTRING, STRING
+from hypotheses.programs.program import read_program
 from hypotheses.registry import get
 from probe.demo import bundled_text
 
@@ -44,14 +46,33 @@ def test_a_comment_is_one_in_every_language_and_an_attribute_is_none() -> None:
     asked = {
         type: get(f"token:{type},rust").mark(program).splitlines()[1] for type in ("Comment", "String", "String.Doc")
     }
-    assert asked["Comment"] == "xxxxxx.............xxxxxxxxxx.............xxxxxxxxxxx"
+    assert asked["Comment"] == "xxxxx..............xxxxxxxxx..............xxxxxxxxxxx"  # without the newlines
     assert asked["String"] == ".....................................xxx............."
-    assert asked["String.Doc"] == asked["Comment"]
+    assert asked["String.Doc"] == "xxxxxx.............xxxxxxxxxx.............xxxxxxxxxxx"  # as Pygments has it
     assert get("token:Comment.Preproc,rust").mark("#[a] // b").splitlines()[1] == "xxxx....."
     assert get("token:Comment,c").mark("#include <a>\n/* b */").splitlines()[1] == "............." + "xxxxxxx"
     assert any(get("token:Comment.Preproc,c")("#include <a>\n").values)
     assert get("token:Comment,php").mark("<?php # a").splitlines()[1] == "......xxx"
+    program = "<?php /** a */ 'b'"  # which Pygments reads alone, and calls String.Doc
+    assert get("token:Comment,php").mark(program).splitlines()[1] == "......xxxxxxxx...."
+    assert get("token:String,php").mark(program).splitlines()[1] == "...............xxx"
+    assert get("token:String.Doc,php")(program).tolist() == get("token:Comment,php")(program).tolist()
+    assert get("token:Comment.Preproc,php").mark(program).splitlines()[1] == "xxxxx............."
     assert get("token:Comment,bash").mark("#!/bin/sh\nls").splitlines()[1] == "xxxxxxxxxx.."
+
+
+@pytest.mark.parametrize(
+    "language", ["c", "c++", "python", "js", "ts", "rs", "golang", "java", "hs", "bash", "rb", "sql"]
+)
+def test_types_of_a_known_language_are_those_of_its_hypotheses(language: str) -> None:
+    """Without their delimiters; a causal label is True once the opener was read."""
+    program = bundled_text().text()[:5_000] + "/* a */ \"b\" // c\n-- d\n# e\n'f'\nif else for end\n"
+    comments, strings = (get(f"token:{type},{language}")(program).values for type in ("Comment", "String"))
+    assert (comments | ~get(f"in_comment:{language}")(program).values).all()
+    assert (comments & strings).sum() == 0
+    if language not in ("rs", "hs"):  # where the mark of what may be a lifetime or a name is False until it is known
+        assert (strings | ~read_program(program, language).is_any(STRING, DOCSTRING)).all()
+    assert (get(f"token:Keyword,{language}")(program).values == get(f"in_keyword:{language}")(program).values).all()
 
 
 def test_a_docstring_of_python_is_a_string() -> None:
@@ -64,8 +85,9 @@ def test_a_docstring_of_python_is_a_string() -> None:
 def test_documentation_in_pieces_is_a_comment_if_its_first_piece_is() -> None:
     """Pygments gives each line of a block of documentation of Rust a token, of which only the first has the opener."""
     program = "/** a\n b\n c */ fn f() {}\n/// d\n/// e\n"
-    assert sum(get("token:Comment,rust")(program).values) == len("/** a\n b\n c */") + len("/// d\n/// e\n")
-    assert not any(get("token:String,rust")(program).values)
+    types = token_types.token_types(program, "rust", "", 60)
+    is_doc_comment = types.are(lambda type_of_token: type_of_token is token_types.DOC_COMMENT)
+    assert is_doc_comment.sum() == len("/** a\n b\n c */") + len("/// d\n/// e\n")
 
 
 def test_one_reading_answers_all_questions_on_a_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ closing mark.
 import numpy as np
 
 from hypotheses.built_in.nesting import CURLY, ROUND, SQUARE, depth_of, nest
-from hypotheses.built_in.text import code_points
+from hypotheses.characters import code_points
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 

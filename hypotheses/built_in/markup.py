@@ -5,7 +5,7 @@ import regex
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.text import LONGEST_PACKED, code_points, pack
+from hypotheses.characters import LONGEST_PACKED, code_points, pack
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 

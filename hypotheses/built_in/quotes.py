@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.text import BLANK, LETTER, LONGEST_PACKED, code_points, pack, traits
+from hypotheses.characters import BLANK, LETTER, LONGEST_PACKED, code_points, pack, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.text import BLANK, LETTER, LONGEST_PACKED, UPPER, WORD, pack
+from hypotheses.characters import BLANK, LETTER, LONGEST_PACKED, UPPER, WORD, pack
 
 _NEWLINE, _POINT = ord("\n"), ord(".")
 _STOPS = tuple(ord(char) for char in ".!?…")

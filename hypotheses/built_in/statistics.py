@@ -5,7 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.built_in.ngrams import MAX_ORDER, surprisals
-from hypotheses.built_in.text import code_points
+from hypotheses.characters import code_points
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels

@@ -26,7 +26,7 @@ DOC_COMMENT = _TokenType((*Comment, "Doc"))
 MOST_BYTES = 64 << 20
 """Memory for the types of texts that were read before, in bytes."""
 
-_OPENERS = ("//", "/*", "--", "{-", "(*", "<!--", "#", "%", ";", "=")  # of comments
+_OPENERS = ("/", "--", "{-", "(*", "<!--", "#", "%", ";", "=", ".")  # of comments, and of keywords within comments
 _TOKENS_BETWEEN_CHECKS = 256
 
 

@@ -9,7 +9,7 @@ import unicodedata
 import numpy as np
 
 from hypotheses.built_in.sentences import read_words
-from hypotheses.built_in.text import code_points, look_up, traits
+from hypotheses.characters import code_points, look_up, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
