@@ -58,7 +58,7 @@ def test_a_comment_is_one_in_every_language_and_an_attribute_is_none() -> None:
     assert get("token:String,php").mark(program).splitlines()[1] == "...............xxx"
     assert get("token:String.Doc,php")(program).tolist() == get("token:Comment,php")(program).tolist()
     assert get("token:Comment.Preproc,php").mark(program).splitlines()[1] == "xxxxx............."
-    assert get("token:Comment,bash").mark("#!/bin/sh\nls").splitlines()[1] == "xxxxxxxxxx.."
+    assert get("token:Comment,bash").mark("#!/bin/sh\nls").splitlines()[1] == "xxxxxxxxx..."
 
 
 @pytest.mark.parametrize(
