@@ -31,6 +31,7 @@ TOPICS = (
     "speech",
     "statistics",
     "patterns",
+    "tokens",
     "files",
 )
 """The modules of `hypotheses.built_in` that define hypotheses, in the order of the documentation."""

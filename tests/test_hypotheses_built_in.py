@@ -1,7 +1,7 @@
 """The built-in hypotheses, character by character, and against independent labellers on real text."""
 
 import sysconfig
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import pytest
 from labellers import c_labels, c_structure, files_of, python_labels, python_structure
 from numpy.typing import NDArray
 
-from hypotheses.built_in.ngrams import surprisals
 from hypotheses.registry import get, registered
 from probe.demo import bundled_text
 
@@ -282,27 +281,6 @@ def test_nothing_takes_longer_than_its_length(text: str) -> None:
     """A labeller that is quadratic would not come to an end: these are done in seconds together."""
     for each in filter(lambda hypothesis: hypothesis.labels_any_text, registered().values()):
         assert len(get(each.example_spelling)(text, file_name="text.py")) == len(text)
-
-
-def test_surprisals_are_those_of_a_plain_model() -> None:
-    """Witten and Bell's method C, written down with dictionaries."""
-    text = bundled_text().text()[:3000] + "日本語 é" * 30
-    order = 4
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    expected = []
-    for t, char in enumerate(text):
-        p = 1 / 0x110000
-        contexts = [text[t - length : t] for length in range(min(order - 1, t) + 1)]
-        for context in contexts:
-            seen = counts[context]
-            if seen:
-                p = (seen[char] + len(seen) * p) / (seen.total() + len(seen))
-        expected.append(-np.log(p))
-        for context in contexts:
-            counts[context][char] += 1
-    codes = np.array([ord(char) for char in text], np.uint32)
-    np.testing.assert_allclose(surprisals(codes, order), expected, rtol=1e-12)
-    assert get("surprisal:4")(text).values[-1] < 1
 
 
 def test_parts_of_speech_of_a_plain_sentence() -> None:

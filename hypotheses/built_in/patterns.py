@@ -1,15 +1,9 @@
-"""Patterns, and the tokens of a lexer: hypotheses that need no code. Both look ahead."""
+"""Patterns: hypotheses that need no code. They look ahead."""
 
 import math
-import time
-from typing import Any
 
 import numpy as np
 import regex
-from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
-from pygments.token import STANDARD_TYPES, string_to_tokentype
-from pygments.util import ClassNotFound
 
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
@@ -65,67 +59,4 @@ def too_slow(pattern: str, limit_s: float, n_chars: int) -> HypothesisError:
     return HypothesisError(
         f"the pattern {pattern!r} took longer than {limit_s:.0f} seconds on a text of {n_chars:,} characters; "
         "repetitions within repetitions, such as (a+)+, are slow"
-    )
-
-
-@hypothesis(kind="binary", causal=False, example="Keyword,python")
-def token(text: str, type: str, language: str = "", *, file_name: str = "") -> Labels:
-    """Is the character in a token of this type, as a lexer of the library Pygments sees it?
-
-    `token:Comment`, `token:Name.Function`, `token:String.Doc`, `token:Keyword,rust`. Types within a type count: those
-    of `Comment` are `Comment.Single`, `Comment.Multiline` and so on. The language is any that Pygments knows, set with
-    `--language` or after a comma; by default, the name of the file decides. All characters of a token are True,
-    including its delimiters.
-
-    >>> print(token.with_parameters("Comment", "c").mark("a; // b"))
-    a; // b
-    ...xxxx
-    """
-    token_type = _token_type(type)
-    labels = np.zeros(len(text), bool)
-    lines = text.replace("\r\n", " \n").replace("\r", "\n") + "\n"  # as lexers expect them, of the same length
-    deadline = _deadline(len(text))
-    for start, type_of_token, value in _lexer(language, file_name).get_tokens_unprocessed(lines):
-        if time.monotonic() > deadline:
-            raise HypothesisError(f"the lexer took too long; it has read {start:,} of {len(text):,} characters")
-        if type_of_token in token_type:
-            labels[start : start + len(value)] = True
-    return Labels(labels, "binary")
-
-
-def _deadline(n_chars: int) -> float:
-    return time.monotonic() + 3 * LIMIT_S + 20 * n_chars / 1e6
-
-
-def _token_type(name: str) -> Any:
-    spelled = name.removeprefix("Token.")
-    known = {str(token_type).removeprefix("Token.") for token_type in STANDARD_TYPES} - {"Token"}
-    known |= {known_name.replace("Literal.", "", 1) for known_name in known if known_name.startswith("Literal.")}
-    if spelled not in known:
-        top_level = ", ".join(sorted(known_name for known_name in known if "." not in known_name))
-        raise HypothesisError(
-            f"it knows no tokens of type {name!r}; there are {top_level}, and types within these, such as String.Doc"
-        )
-    full = spelled if string_to_tokentype(spelled) in STANDARD_TYPES else f"Literal.{spelled}"
-    return string_to_tokentype(full)
-
-
-def _lexer(language: str, file_name: str) -> Lexer:
-    if language:
-        try:
-            return get_lexer_by_name(language)
-        except ClassNotFound:
-            raise HypothesisError(
-                f"Pygments has no lexer for {language!r}; `pygmentize -L lexers` lists them"
-            ) from None
-    for name in (file_name, file_name.removesuffix(".txt")):
-        try:
-            lexer: Lexer = get_lexer_for_filename(name)
-        except ClassNotFound:
-            continue
-        if not name.endswith(".txt"):
-            return lexer
-    raise HypothesisError(
-        f"the name of the text ({file_name or 'there is none'}) does not tell its language; set it with --language, "
-        "or after a comma, such as token:Comment,python"
     )

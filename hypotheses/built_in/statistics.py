@@ -17,7 +17,7 @@ def surprisal(text: str, order: int = 5) -> Labels:
 
     −ln p of the character, given the `order` − 1 characters before it (4 by default). The model interpolates all orders
     up to that one by the method of Witten and Bell, and has read what comes before the character and nothing else. At
-    the beginning of a text it has learned little. It takes some 50 bytes of memory for each new n-gram.
+    the beginning of a text it has learned little. Each new n-gram takes at most 48 bytes of memory.
 
     >>> print(surprisal.mark("aaaaaaa"))
     aaaaaaa
