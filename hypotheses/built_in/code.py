@@ -1,6 +1,7 @@
 """The structure of programs in Python and in languages like C. Comments and strings are left out: see `in_comment`."""
 
-import keyword
+import functools
+from collections.abc import Iterable
 
 import numpy as np
 from numba import njit
@@ -10,8 +11,8 @@ from hypotheses.built_in.nesting import ROUND, SQUARE, depth_of
 from hypotheses.characters import DIGIT, LONGEST_PACKED, WORD, pack, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
-from hypotheses.programs.fstrings import CODE, COMMENT, DOCSTRING, FIELD, STRING
-from hypotheses.programs.languages import Program, read_program
+from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, DOCSTRING, FIELD, STRING
+from hypotheses.programs.program import Program, Reading, read_program
 
 _NEWLINE, _HASH, _SLASH, _POINT, _BACKSLASH, _RETURN, _COLON, _SEMICOLON, _EQUALS, _QUOTE, _APOSTROPHE = (
     ord(char) for char in "\n#/.\\\r:;=\"'"
@@ -25,17 +26,11 @@ _TYPES = tuple(pack(word) for word in ("struct", "union", "enum", "class"))
 _STRING_PREFIXES = tuple(
     np.uint64(pack(word)) for word in ("r", "u", "b", "f", "t", "br", "rb", "fr", "rf", "tr", "rt", "l", "u8")
 )
-_KEYWORDS_OF_PYTHON = tuple(keyword.kwlist)
-_KEYWORDS_OF_C = (
-    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
-    "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
-    "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "_Bool",
-)  # fmt: skip
 _NAME, _KEYWORD = 1, 2
 
 
 @hypothesis(kind="binary")
-def in_preprocessor(text: str, language: str = "auto") -> Labels:
+def in_preprocessor(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     r"""Is the text, as read so far, in a line for the preprocessor of C?
 
     Such a line begins with `#`, after nothing but blanks, outside comments and strings, and ends with its newline,
@@ -44,8 +39,8 @@ def in_preprocessor(text: str, language: str = "auto") -> Labels:
     >>> in_preprocessor("a;\n#define b \\\nc\nd", "c").marks()
     '...xxxxxxxxxxxxx..'
     """
-    program = read_program(text, language)
-    return Labels(_directives(program.codes, program.c) & program.is_c, "binary")
+    program = read_program(text, language, file_name)
+    return Labels(_any_of(_directives_of(reading, program.codes) for reading in program.readings), "binary")
 
 
 @hypothesis(
@@ -54,7 +49,7 @@ def in_preprocessor(text: str, language: str = "auto") -> Labels:
     expects="In an LSTM trained on the Linux kernel, a cell was found that is on inside the conditions of if "
     "statements.",
 )
-def in_if_condition(text: str, language: str = "auto") -> Labels:
+def in_if_condition(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     r"""Is the text, as read so far, inside the condition of an `if`?
 
     In languages like C: from the parenthesis after `if` to the one that closes it, which is False (or to a `;` or
@@ -66,9 +61,10 @@ def in_if_condition(text: str, language: str = "auto") -> Labels:
     >>> in_if_condition("x = 1\nif y[1:]: pass\n", "python").marks()
     '........xxxxxx.......'
     """
-    program = read_program(text, language)
-    python = _python_conditions(program.codes, program.python) & program.is_python
-    return Labels(python | (_c_conditions(program.codes, program.c) & program.is_c), "binary")
+    program = read_program(text, language, file_name)
+    kernels = {"python": _python_conditions, "braces": _c_conditions}
+    labels = (kernels[r.language.style](program.codes, r.states) & r.is_possible for r in program.readings)
+    return Labels(_any_of(labels), "binary")
 
 
 @hypothesis(
@@ -76,7 +72,7 @@ def in_if_condition(text: str, language: str = "auto") -> Labels:
     source=_SOURCE,
     expects="In an LSTM trained on the Linux kernel, a cell was found that follows the depth of an expression.",
 )
-def expression_depth(text: str, language: str = "auto") -> Labels:
+def expression_depth(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     """How many parentheses and square brackets of the code are open?
 
     Those in comments and strings do not count. A closing brace ends what was left open since the opening one. The
@@ -86,13 +82,13 @@ def expression_depth(text: str, language: str = "auto") -> Labels:
     f(a[1], '(')
     011221111110
     """
-    program = read_program(text, language)
+    program = read_program(text, language, file_name)
     code = np.where(program.is_code, program.codes, 0).astype(np.uint32)
     return Labels(depth_of(code, ROUND, SQUARE, over_paragraphs=True).astype(np.float64), "numeric")
 
 
 @hypothesis(kind="binary", causal=False)
-def in_keyword(text: str, language: str = "auto") -> Labels:
+def in_keyword(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     """Is the character part of a keyword?
 
     A keyword of Python or C, outside comments, strings and lines for the preprocessor; the code in the braces of an
@@ -103,12 +99,12 @@ def in_keyword(text: str, language: str = "auto") -> Labels:
     for i in format:
     xxx...xx........
     """
-    program = read_program(text, language)
+    program = read_program(text, language, file_name)
     return Labels(_words(program, keywords=True), "binary")
 
 
 @hypothesis(kind="binary", causal=False)
-def in_identifier(text: str, language: str = "auto") -> Labels:
+def in_identifier(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     """Is the character part of a name in a program: of a variable, a function, a type?
 
     A name is a word that begins with a letter or underscore, is not a keyword, and is outside comments, strings and
@@ -122,12 +118,12 @@ def in_identifier(text: str, language: str = "auto") -> Labels:
     a = f'{b!r:>{width}d} {{c}}'
     x......x.....xxxxx..........
     """
-    program = read_program(text, language)
+    program = read_program(text, language, file_name)
     return Labels(_words(program, keywords=False), "binary")
 
 
 @hypothesis(kind="binary", source=_SOURCE)
-def in_function_body(text: str, language: str = "auto") -> Labels:
+def in_function_body(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     r"""Is the text, as read so far, inside the body of a function?
 
     In Python: from the colon that ends the header of a `def` to the first code that is not indented more than the
@@ -142,22 +138,39 @@ def in_function_body(text: str, language: str = "auto") -> Labels:
     int f(a) { b; } c;
     .........xxxxx....
     """
-    program = read_program(text, language)
-    directives = _directives(program.codes, program.c)
-    c = _c_bodies(program.codes, program.c, directives) & program.is_c
-    return Labels(c | (_python_bodies(program.codes, program.python) & program.is_python), "binary")
+    program = read_program(text, language, file_name)
+    return Labels(_any_of(_bodies(reading, program.codes) for reading in program.readings), "binary")
+
+
+def _any_of(labels: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether any of these is True at a character."""
+    return functools.reduce(np.bitwise_or, labels)
+
+
+def _directives_of(reading: Reading, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is in a line for the preprocessor, and the language is possible."""
+    if not reading.language.has_preprocessor:
+        return np.zeros(len(codes), np.bool_)
+    return _directives(codes, reading.states) & reading.is_possible
+
+
+def _bodies(reading: Reading, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is in the body of a function, and the language is possible."""
+    if reading.language.style == "python":
+        return _python_bodies(codes, reading.states) & reading.is_possible
+    directives = _directives(codes, reading.states)
+    return _c_bodies(codes, reading.states, directives) & reading.is_possible
 
 
 def _words(program: Program, *, keywords: bool) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is part of a keyword, or part of a name."""
     kinds = traits(program.codes)
-    python_code = program.is_python & np.isin(program.python, (CODE, FIELD))
-    c_code = program.is_c & ~_directives(program.codes, program.c) & (program.c == CODE)
-    python = _whole_words(program.codes, kinds, python_code, _packed(_KEYWORDS_OF_PYTHON))
-    c = _whole_words(program.codes, kinds, c_code, _packed(_KEYWORDS_OF_C))
-    words = np.maximum(python, c)  # while both languages are possible, a keyword of either is one
+    words = np.zeros(len(program.codes), np.uint8)
+    for reading in program.readings:  # while several languages are possible, a keyword of any is one
+        is_code = reading.is_any(CODE, FIELD) & ~_directives_of(reading, program.codes)
+        np.maximum(words, _whole_words(program.codes, kinds, is_code, _packed(reading.language.keywords)), out=words)
     is_keyword: NDArray[np.bool_] = words == _KEYWORD
-    return is_keyword if keywords else (words == _NAME) & ~program.is_any(COMMENT, STRING, DOCSTRING)
+    return is_keyword if keywords else (words == _NAME) & ~program.is_any(COMMENT, DOC_COMMENT, STRING, DOCSTRING)
 
 
 def _packed(words: tuple[str, ...]) -> NDArray[np.uint64]:

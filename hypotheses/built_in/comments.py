@@ -2,15 +2,15 @@
 
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
-from hypotheses.programs.fstrings import COMMENT, DOCSTRING, FIELD, STRING
-from hypotheses.programs.languages import read_program
+from hypotheses.programs.lexers.states import COMMENT, DOC_COMMENT, DOCSTRING, FIELD, STRING
+from hypotheses.programs.program import read_program
 
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _PUBLISHED = "In an LSTM trained on the Linux kernel, a cell was found that is on inside comments and strings."
 
 
 @hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED)
-def in_comment(text: str, language: str = "auto") -> Labels:
+def in_comment(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     r"""Is the text, as read so far, inside a comment of Python, C or a language like C?
 
     A comment begins when its opener has been read: at `#`, at the second character of `//` or `/*`. It ends
@@ -18,11 +18,12 @@ def in_comment(text: str, language: str = "auto") -> Labels:
     constant or a docstring is not a comment. In C, a backslash at the end of a line continues a `//` comment, and `#`
     begins a directive; in Python, `//` divides.
 
-    The language is a parameter (`in_comment:python`, `in_comment:c`); if it is not given, the lines read so far decide
-    it. Evidence for C is a line of code that ends in `;` (2 points), `{` or `}` (1), a directive such as `#include`
-    (2), and `/*` (2). Evidence for Python is a line of code that ends in a letter, a digit or one of `: ) ] " ' _` (1),
-    three quotation marks in a row (2), and a `#` at the beginning of a line before a blank, `!` or another `#` (1). The
-    difference, which is kept between −16 and 16, decides. While it is 0, the openers of both languages count.
+    The language is a parameter (`in_comment:python`, `in_comment:c`); if it is not given, the name of the file tells
+    it (`a.py`, `a.c.txt`). If that does not, the lines read so far decide between Python and C. Evidence for C is a
+    line of code that ends in `;` (2 points), `{` or `}` (1), a directive such as `#include` (2), and `/*` (2). Evidence
+    for Python is a line of code that ends in a letter, a digit or one of `: ) ] " ' _` (1), three quotation marks in a
+    row (2), and a `#` at the beginning of a line before a blank, `!` or another `#` (1). The difference, which is kept
+    between −16 and 16, decides. While it is 0, the openers of both languages count.
 
     >>> print(in_comment.mark("x = 1  # y\nz"))
     x = 1  # y↵z
@@ -34,11 +35,11 @@ def in_comment(text: str, language: str = "auto") -> Labels:
     '#'
     ...
     """
-    return Labels(read_program(text, language).is_any(COMMENT), "binary")
+    return Labels(read_program(text, language, file_name).is_any(COMMENT, DOC_COMMENT), "binary")
 
 
 @hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED)
-def in_string(text: str, language: str = "auto") -> Labels:
+def in_string(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     r"""Is the text, as read so far, inside a string of Python, C or a language like C?
 
     A string begins when its opening mark has been read (a prefix such as the r of `r"…"` is outside), and ends with
@@ -62,11 +63,11 @@ def in_string(text: str, language: str = "auto") -> Labels:
     >>> in_string(3 * '"' + 'a' + 3 * '"', "python").marks()
     '..xxxx.'
     """
-    return Labels(read_program(text, language).is_any(STRING, DOCSTRING, FIELD), "binary")
+    return Labels(read_program(text, language, file_name).is_any(STRING, DOCSTRING, FIELD), "binary")
 
 
 @hypothesis(kind="binary")
-def in_docstring(text: str, language: str = "auto") -> Labels:
+def in_docstring(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     r"""Is the text, as read so far, inside a docstring of Python?
 
     A docstring is a string that is the first statement of a module, a class or a function; it may have the prefix `r`
@@ -76,4 +77,4 @@ def in_docstring(text: str, language: str = "auto") -> Labels:
     def f():↵    'a'↵    'b'
     ..............x.........
     """
-    return Labels(read_program(text, language).is_any(DOCSTRING), "binary")
+    return Labels(read_program(text, language, file_name).is_any(DOCSTRING, DOC_COMMENT), "binary")

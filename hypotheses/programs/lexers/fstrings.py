@@ -12,9 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import LONGEST_PACKED, pack
-
-CODE, COMMENT, STRING, DOCSTRING, FIELD = range(5)
-"""States of a character of a program; a `FIELD` is the code in the braces of an f-string."""
+from hypotheses.programs.lexers.states import COMMENT, FIELD, STRING
 
 LEVEL = np.dtype(
     [

@@ -7,19 +7,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import LONGEST_PACKED, pack
-from hypotheses.programs.fstrings import (
-    CODE,
-    COMMENT,
-    DOCSTRING,
+from hypotheses.programs.lexers.fstrings import (
     LEVEL,
     MAX_LEVELS,
-    STRING,
     extended,
     is_formatted,
     open_level,
     part_of,
     read_on,
 )
+from hypotheses.programs.lexers.states import CODE, COMMENT, DOCSTRING, STRING
 
 _NEWLINE, _RETURN, _BACKSLASH, _HASH, _QUOTE, _APOSTROPHE, _COLON, _SEMICOLON = (ord(char) for char in "\n\r\\#\"':;")
 _BLANKS = tuple(ord(char) for char in " \t\r\f\v")

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.programs.fstrings import CODE, COMMENT, STRING
+from hypotheses.programs.lexers.states import CODE, COMMENT, STRING
 
 _NEWLINE, _RETURN, _BACKSLASH, _SLASH, _STAR, _QUOTE, _APOSTROPHE = (ord(char) for char in "\n\r\\/*\"'")
 
