@@ -40,7 +40,53 @@ C = Language(name="c", style="braces", suffixes=("c", "h"), keywords=keywords.C,
 PYTHON = Language(
     name="python", style="python", aliases=("py",), suffixes=("py", "pyi", "pyw"), keywords=keywords.PYTHON
 )
-LANGUAGES = (C, PYTHON)
+LANGUAGES = (
+    C,
+    Language(
+        name="c++",
+        style="braces",
+        aliases=("cpp", "cxx"),
+        suffixes=("cc", "cpp", "cxx", "hh", "hpp", "hxx", "ipp"),
+        keywords=keywords.CPP,
+        has_preprocessor=True,
+    ),
+    Language(name="go", style="braces", aliases=("golang",), suffixes=("go",), keywords=keywords.GO),
+    Language(name="haskell", style="haskell", aliases=("hs",), suffixes=("hs",), keywords=keywords.HASKELL),
+    Language(name="java", style="braces", suffixes=("java",), keywords=keywords.JAVA),
+    Language(
+        name="javascript",
+        style="braces",
+        aliases=("js",),
+        suffixes=("js", "cjs", "jsx", "mjs"),
+        keywords=keywords.JAVASCRIPT,
+    ),
+    PYTHON,
+    Language(
+        name="ruby",
+        style="ruby",
+        aliases=("rb",),
+        suffixes=("rb", "gemspec", "rake", "ru"),
+        files=("gemfile", "rakefile"),
+        keywords=keywords.RUBY,
+    ),
+    Language(name="rust", style="braces", aliases=("rs",), suffixes=("rs",), keywords=keywords.RUST),
+    Language(
+        name="shell",
+        style="shell",
+        aliases=("bash", "sh"),
+        suffixes=("sh", "bash", "ksh"),
+        files=(".bashrc", ".bash_profile", ".profile"),
+        keywords=keywords.SHELL,
+    ),
+    Language(name="sql", style="sql", suffixes=("sql",), keywords=keywords.SQL),
+    Language(
+        name="typescript",
+        style="braces",
+        aliases=("ts",),
+        suffixes=("ts", "cts", "mts", "tsx"),
+        keywords=keywords.TYPESCRIPT,
+    ),
+)
 
 
 def language_of(name: str) -> Language:

@@ -15,10 +15,13 @@ from hypotheses.programs.evidence import weigh_evidence
 from hypotheses.programs.languages import AUTO, PYTHON, C, Language, language_of, language_of_file
 from hypotheses.programs.lexers.c_syntax import read_c
 from hypotheses.programs.lexers.python_syntax import read_python
-from hypotheses.programs.lexers.states import COMMENT, DOC_COMMENT, DOCSTRING, FIELD, N_STATES, REGEX, STRING
+from hypotheses.programs.lexers.states import CODE, N_STATES
+from hypotheses.programs.lexers.syntax import SYNTAXES
+from hypotheses.programs.lexers.tokens import read_tokens
 
 _Lexer = Callable[[NDArray[np.uint32]], NDArray[np.uint8]]
 _LEXERS: dict[str, _Lexer] = {"c": read_c, "python": read_python}
+_NOTHING = np.zeros(0, np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +70,7 @@ class Program:
     @property
     def is_code(self) -> NDArray[np.bool_]:
         """(n_chars,) whether a character is in no comment and no string of any language that is still possible."""
-        return ~self.is_any(COMMENT, DOC_COMMENT, STRING, DOCSTRING, FIELD, REGEX)
+        return ~self.is_any(*(state for state in range(N_STATES) if state != CODE))
 
 
 def read_program(text: str, language: str = AUTO, file_name: str = "") -> Program:
@@ -86,8 +89,16 @@ def read_program(text: str, language: str = AUTO, file_name: str = "") -> Progra
     known = language_of(language) if is_named else language_of_file(file_name)
     codes = code_points(text)
     if known is not None:
-        states = _LEXERS[known.name](codes)
+        states = _read(known.name, codes)
         return Program(codes, (Reading(known, states, np.ones(len(codes), np.bool_)),))
     python, c = read_python(codes), read_c(codes)
     evidence = weigh_evidence(codes, python, c)
     return Program(codes, (Reading(PYTHON, python, evidence <= 0), Reading(C, c, evidence >= 0)))
+
+
+def _read(language: str, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """Return (n_chars,) the states of a program in a language."""
+    if language in _LEXERS:
+        return _LEXERS[language](codes)
+    states: NDArray[np.uint8] = read_tokens(codes, SYNTAXES[language], _NOTHING)
+    return states
