@@ -24,6 +24,7 @@ TOPICS = (
     "links",
     "markup",
     "code",
+    "structure",
     "speech",
     "statistics",
     "patterns",
