@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from tree_labels import GRAMMARS, NAMES, label  # noqa: E402
+from tree_labels import GRAMMARS, NAMES, label
 
-from hypotheses.registry import get  # noqa: E402
+from hypotheses.registry import get
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ class Agreement:
     n_either: int = 0
     differences: list[Difference] = field(default_factory=list)
 
-    def add(self, path: Path, text: str, ours: NDArray[np.bool_], theirs: NDArray[np.bool_], sound: NDArray[np.bool_]) -> None:
+    def add(
+        self, path: Path, text: str, ours: NDArray[np.bool_], theirs: NDArray[np.bool_], sound: NDArray[np.bool_]
+    ) -> None:
         """Add a file."""
         differ = (ours != theirs) & sound
         self.n_chars += int(sound.sum())

@@ -92,10 +92,21 @@ def _ruby_conditions(node: Node, source: Source) -> Iterator[tuple[int, int]]:
     yield source.span(keyword)[1], stop
 
 
+def is_misread(node: Node, language: str) -> bool:
+    """Return whether what the grammar takes for a function has no parameters: a macro hides what it is."""
+    if language not in ("c", "c++") or node.type != "function_definition":
+        return False
+    declarator = node.child_by_field_name("declarator")
+    while declarator is not None and declarator.type != "function_declarator":
+        inner = declarator.child_by_field_name("declarator")
+        declarator = inner or next((c for c in declarator.children if c.type.endswith("_declarator")), None)
+    return declarator is None and node.child_by_field_name("body") is not None
+
+
 def bodies(node: Node, language: str, source: Source) -> Iterator[tuple[int, int]]:
     """Yield the span of the body of a function, if the node is one."""
     if language in _BODIES:
-        if node.type not in _BODIES[language]:
+        if node.type not in _BODIES[language] or is_misread(node, language):
             return
         body = node.child_by_field_name("body")
         if body is not None and body.type in _BLOCKS:
@@ -104,20 +115,20 @@ def bodies(node: Node, language: str, source: Source) -> Iterator[tuple[int, int
     elif language == "python" and node.type == "function_definition":
         colon = next((child for child in node.children if child.type == ":"), None)
         if colon is not None:
-            yield source.span(colon)[0], _end_of_blanks(source, source.span(node)[1], language)
+            yield source.span(colon)[0], end_of_blanks(source, source.span(node)[1], language)
     elif language == "ruby" and node.type in ("method", "singleton_method"):
         yield from _ruby_body(node, source)
     elif language == "haskell" and node.type in ("function", "bind") and _is_definition(node):
         match = node.child_by_field_name("match") or next((c for c in node.children if c.type == "match"), None)
         if match is not None:
-            yield source.span(match)[0], _end_of_blanks(source, source.span(node)[1], language)
+            yield source.span(match)[0], end_of_blanks(source, source.span(node)[1], language)
     elif language == "sql" and node.type in ("function_body", "procedure_body"):
         yield from _sql_body(node, source)
 
 
-def _end_of_blanks(source: Source, place: int, language: str) -> int:
+def end_of_blanks(source: Source, place: int, language: str) -> int:
     """Return where the next code begins: only that tells that a body has ended."""
-    blanks = _BLANKS_AND_COMMENT[language].match(source.text, place)
+    blanks = _BLANKS_AND_COMMENT[language].match(source.text, place) if language in _BLANKS_AND_COMMENT else None
     return blanks.end() if blanks else place
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import tree_sitter
 from numpy.typing import NDArray
-from tree_bodies import bodies, conditions
+from tree_bodies import bodies, conditions, end_of_blanks, is_misread
 from tree_text import Node, Source
 
 NAMES = (
@@ -55,6 +55,7 @@ class Grammar:
     doc_comment: str = r"(?!)"
 
 
+_LONE_MACRO = re.compile(r"(?<=\n)[ \t]*[A-Z][A-Z0-9_]{3,}(?=[ \t]*\n)(?<!\\\n)")
 _JAVADOC = r"/\*\*(?![*/])"
 _DOXYGEN = r"/\*[*!](?![*/])|//[/!](?!/)"
 _C_STRING = r'[A-Za-z0-9]*R"[^(]*\(|[^"\']*["\']'
@@ -134,6 +135,7 @@ GRAMMARS = {
         comments=("comment", "haddock"),
         strings=("string", "char", "quasiquote_body"),
         numbers=("integer", "float"),
+        unread=("cpp",),
         doc_comment=r"(?:-- *|\{- *)[|^]",
     ),
     "shell": Grammar(
@@ -185,17 +187,21 @@ def _parser(language: str) -> tuple[tree_sitter.Parser, Grammar, frozenset[str]]
 
 
 def label(text: str, language: str) -> Reference:
-    """Label a text as the grammar of its language sees it."""
+    """Label a text as the grammar of its language sees it.
+
+    The grammars of C and C++ do not see names of macros that are alone in their lines, such as those that open a
+    namespace: they would take what follows for something else.
+    """
     parser, grammar, words = _parser(language)
-    source = Source(text)
+    source = Source(_LONE_MACRO.sub(lambda match: " " * len(match[0]), text) if language in ("c", "c++") else text)
     labels = {name: np.zeros(len(text), bool) for name in NAMES}
-    sound, read = np.ones(len(text), bool), np.ones(len(text), bool)
+    sound, read, is_body_known = (np.ones(len(text), bool) for _ in range(3))
     for node in _nodes(parser.parse(source.raw).root_node):
         start, stop = source.span(node)
         if node.type == "ERROR" or node.is_missing:
             sound[start : stop + 1] = False
         elif node.type in grammar.unread:
-            read[start:stop] = False
+            read[start : end_of_blanks(source, stop, language)] = False
         elif node.type in grammar.comments:
             _add_comment(source, grammar, labels, start, stop)
         elif node.type in grammar.strings or (language == "sql" and _is_string(node)):
@@ -206,6 +212,8 @@ def label(text: str, language: str) -> Reference:
             is_word = language != "sql" or node.type.startswith("keyword_")
             labels["in_keyword"][start:stop] |= is_word and (not node.is_named or node.child_count == 0)
         if node.is_named:
+            if is_misread(node, language):
+                is_body_known[start:stop] = False
             for span_start, span_stop in conditions(node, language, source):
                 labels["in_if_condition"][span_start:span_stop] = True
             for span_start, span_stop in bodies(node, language, source):
@@ -213,7 +221,9 @@ def label(text: str, language: str) -> Reference:
     labels["in_string"] &= ~labels["in_comment"]
     for name in ("in_keyword", "in_number"):
         labels[name] &= ~labels["in_comment"]
-    return Reference(labels, {name: sound & read if name in _STRUCTURE else sound for name in NAMES})
+    sounds = {name: sound & read if name in _STRUCTURE else sound for name in NAMES}
+    sounds["in_function_body"] = sounds["in_function_body"] & is_body_known
+    return Reference(labels, sounds)
 
 
 def _nodes(root: Node) -> Iterator[Node]:

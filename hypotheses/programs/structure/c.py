@@ -73,14 +73,10 @@ def c_bodies(codes: NDArray[np.uint32], c: NDArray[np.uint8], directives: NDArra
                 elif code == _CURLY_CLOSE:
                     at_margin = t == 0 or codes[t - 1] == _NEWLINE
                     depth = 0 if at_margin else depth - 1
-            elif (
-                code == _CURLY_OPEN
-                and has_parentheses
-                and not has_equals
-                and n_open == 0
-                and (last == _ROUND_CLOSE or not is_type)
-            ):
-                depth = 1
+            elif code == _CURLY_OPEN:
+                is_function = has_parentheses and not has_equals and n_open == 0
+                is_function = is_function and (last == _ROUND_CLOSE or not is_type)
+                depth = int(is_function or last == _SEMICOLON)  # after a semicolon, types of arguments stand before it
             is_small = 97 <= code <= 122
             if is_first and is_small:
                 word = word << 8 | code if word < LONGEST_PACKED else word
@@ -92,7 +88,7 @@ def c_bodies(codes: NDArray[np.uint32], c: NDArray[np.uint8], directives: NDArra
             if code == _SEMICOLON or code == _CURLY_OPEN or code == _CURLY_CLOSE:
                 has_parentheses = has_equals = is_type = False
                 n_open, word, is_first = 0, 0, True
-            if not (code == _SPACE or code == _TAB or code == _NEWLINE or code == _RETURN):
+            if not (code == _SPACE or code == _TAB or code == _NEWLINE or code == _RETURN or code == _SLASH):
                 last = code
         labels[t] = depth > 0
     return labels

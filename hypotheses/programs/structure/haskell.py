@@ -76,16 +76,17 @@ def haskell_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool
             if is_directive:
                 continue
             indentation = start - line
-            methods = indentation if methods == -2 and indentation > 0 else methods
             methods = -1 if indentation == 0 else methods
             if indentation <= column:
                 if begun >= 0:
                     labels[begun:start] = True
                 column, begun, is_equation = -1, -1, False
-            if indentation == 0 or indentation == methods:
-                column, depth = indentation, 0
-                is_equation = kind not in _NO_EQUATIONS
-                in_header = kind in _HEADERS
+        is_first_method = methods == -2
+        methods = start - line if is_first_method else methods
+        if is_first_method or (last == NEWLINE and (start == line or start - line == methods)):
+            column, depth = start - line, 0
+            is_equation = kind not in _NO_EQUATIONS
+            in_header = kind in _HEADERS
         if kind == _WHERE and in_header:
             in_header, methods = False, -2
         depth += int(kind in _OPENING) - int(kind in _CLOSING)

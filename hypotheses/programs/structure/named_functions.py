@@ -24,6 +24,7 @@ def bodies_after_words(codes: NDArray[np.uint32], tokens: Tokens, is_rust: bool)
     labels = np.zeros(len(codes), np.bool_)
     depth, begun = 0, 0  # of braces in the body
     n_open, level = 0, -1  # brackets; those where the function has been announced, -1 if none has
+    announcer, announced = _FN if is_rust else _FUNC, -2  # the word, and which token it was
     type_depth = 0  # of braces in a type of its header
     last = NEWLINE
     for i, kind in enumerate(tokens.kinds):
@@ -51,11 +52,10 @@ def bodies_after_words(codes: NDArray[np.uint32], tokens: Tokens, is_rust: bool)
                 type_depth = 1
             else:
                 n_open += 1
-        elif kind == _FN and is_rust:
-            level = n_open
-        elif kind == _FUNC and not is_rust:
-            level = -1 if last == _SQUARE_CLOSE and tokens.ends[i - 1] == start else n_open
-        elif kind == _OPEN and is_rust and last == _FN:
+        elif kind == announcer and (level < 0 or n_open < level):
+            is_type = not is_rust and last == _SQUARE_CLOSE and tokens.ends[i - 1] == start
+            level, announced = -1 if is_type else n_open, i
+        elif kind == _OPEN and is_rust and announced == i - 1:
             level, n_open = -1, n_open + 1  # a type of functions
         elif kind in _OPENING:
             n_open += 1

@@ -10,7 +10,8 @@ _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for cha
 _CURLY_OPEN, _SEMICOLON, _EQUALS, _GREATER = (ord(char) for char in "{;=>")
 _COMPARING = tuple(ord(char) for char in "=!<>")  # before or after an =, these make another operator of it
 _IF, _LET = word("if"), word("let")
-_BEFORE_BLOCKS = tuple(word(name) for name in ("match", "unsafe", "loop", "async", "func", "interface", "struct"))
+_BEFORE_BLOCKS_IN_RUST = tuple(word(name) for name in ("match", "unsafe", "loop", "async"))
+_BEFORE_BLOCKS_IN_GO = tuple(word(name) for name in ("func", "interface", "struct"))
 
 
 @njit(cache=True)
@@ -51,7 +52,7 @@ def open_conditions(codes: NDArray[np.uint32], tokens: Tokens, is_rust: bool) ->
             in_pattern = follows or (last in _COMPARING and tokens.ends[i - 1] == start)
         elif kind == _LET and is_rust:
             in_pattern = True
-        elif kind in _BEFORE_BLOCKS:
+        elif kind in _BEFORE_BLOCKS_IN_RUST if is_rust else kind in _BEFORE_BLOCKS_IN_GO:
             block_next = True
         last = kind
     if begun >= 0:

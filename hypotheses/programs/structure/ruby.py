@@ -81,8 +81,9 @@ def ruby_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.boo
         elif depth == 0 and (kind == _THEN or kind == _SEMICOLON):
             is_open = False
         elif depth == 0 and kind == NEWLINE:
-            is_open = last in _OPERATORS or last == _BACKSLASH or last in _CONTINUING
-        last = kind
+            is_open = last in _OPERATORS or last == _BACKSLASH or last in _CONTINUING or last in _IFS
+        if kind != NEWLINE or not is_open:  # lines with nothing but a comment may come before the condition goes on
+            last = kind
     labels[n_labelled:] = is_open
     return labels
 

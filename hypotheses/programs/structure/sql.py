@@ -78,6 +78,7 @@ def sql_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     for i, kind in enumerate(tokens.kinds):
         start, end = tokens.starts[i], tokens.ends[i]
         if kind == NEWLINE:
+            tag_start = -1
             continue
         if kind == CLOSER:
             if n_ends == 1 and codes[start] & ~32 == 68:  # the d of end

@@ -22,6 +22,7 @@ letters, digits and `_`, in either case."""
 _HASH_BITS = (1 << 53) - 1
 _IS_WORD = 1 << 60
 _A, _Z, _CASE, _UNDERSCORE, _DOLLAR, _APOSTROPHE = ord("A"), ord("Z"), ord("a") - ord("A"), ord("_"), ord("$"), ord("'")
+_CURLY_OPEN, _CURLY_CLOSE = ord("{"), ord("}")
 _METACHARACTERS = tuple(ord(char) for char in ";&|()<>")
 _HALF_OPENERS = tuple(ord(char) for char in "/-{")  # of //, /*, -- and {-, before the comment is known to be one
 
@@ -95,6 +96,7 @@ def _read(
     kinds, starts, ends = np.empty(size, np.int64), np.empty(size, np.int32), np.empty(size, np.int32)
     n, number, begun = 0, 0, -1  # tokens; the number of the word that is being read, and where it began
     was_comment, was_value = False, False
+    n_expansions = 0  # of shells: ${ that are open in this line
     for t in range(len(codes) + 1):
         if n + 2 >= len(kinds):
             kinds, starts, ends = _grown(kinds, n + 2), _grown(starts, n + 2), _grown(ends, n + 2)
@@ -102,7 +104,12 @@ def _read(
         code = np.int64(codes[t]) if t < len(codes) else np.int64(NEWLINE)
         is_last_mark = (was_comment or was_value) and code != NEWLINE  # a closing mark is code
         is_code = state == CODE and not is_last_mark
-        if begun >= 0 and not (is_code and _is_in_word(code, words)):
+        if words == BETWEEN_BLANKS and is_code:
+            n_expansions = 0 if code == NEWLINE else n_expansions
+            n_expansions += int(code == _CURLY_OPEN and t > 0 and codes[t - 1] == _DOLLAR)
+        is_in_word = is_code and (n_expansions > 0 or _is_in_word(code, words))
+        n_expansions -= int(is_code and n_expansions > 0 and code == _CURLY_CLOSE)
+        if begun >= 0 and not is_in_word:
             kinds[n], starts[n], ends[n] = number | _IS_WORD, begun, t
             n, begun = n + 1, -1
         if t == len(codes):
@@ -115,7 +122,7 @@ def _read(
                 kinds[n], starts[n] = VALUE, t
                 n += 1
             ends[n - 1] = t + 1
-        elif is_code and _is_in_word(code, words):
+        elif is_in_word:
             if begun < 0:
                 begun, number = t, 0
             letter = code + _CASE if words == ANY_CASE and _A <= code <= _Z else code
