@@ -15,6 +15,8 @@ from hypotheses.programs.evidence import weigh_evidence
 from hypotheses.programs.languages import AUTO, PYTHON, C, Language, language_of, language_of_file
 from hypotheses.programs.lexers.c_syntax import read_c
 from hypotheses.programs.lexers.python_syntax import read_python
+from hypotheses.programs.lexers.ruby_syntax import read_ruby
+from hypotheses.programs.lexers.shell_syntax import read_shell
 from hypotheses.programs.lexers.states import CODE, N_STATES
 from hypotheses.programs.lexers.syntax import SYNTAXES
 from hypotheses.programs.lexers.tokens import read_tokens
@@ -100,5 +102,8 @@ def _read(language: str, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return (n_chars,) the states of a program in a language."""
     if language in _LEXERS:
         return _LEXERS[language](codes)
-    states: NDArray[np.uint8] = read_tokens(codes, SYNTAXES[language], _NOTHING)
-    return states
+    if language == "shell":
+        return read_shell(codes, _NOTHING)
+    if language == "ruby":
+        return read_ruby(codes, _NOTHING)
+    return read_tokens(codes, SYNTAXES[language], _NOTHING)

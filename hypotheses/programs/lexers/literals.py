@@ -1,4 +1,4 @@
-"""Where a comment or a string ends. Each function returns the index of the last character, or the length of the text."""
+"""Where a comment or a string ends: the index of its last character, or the length of the text."""
 
 import numpy as np
 from numba import njit
@@ -8,6 +8,12 @@ _NEWLINE, _RETURN, _BACKSLASH, _QUOTE, _SLASH, _HASH, _DOLLAR = (ord(char) for c
 _SQUARE_OPEN, _SQUARE_CLOSE, _ROUND_OPEN, _ROUND_CLOSE = (ord(char) for char in "[]()")
 _BLANKS = tuple(ord(char) for char in " \t\r\n\f\v")
 _LONGEST_DELIMITER = 16  # of a raw string of C++
+
+
+@njit(cache=True)
+def at(codes: NDArray[np.uint32], t: int) -> int:
+    """Return the code point of a character, or 0 beyond the text."""
+    return np.int64(codes[t]) if t < len(codes) else 0
 
 
 @njit(cache=True)
@@ -116,7 +122,7 @@ def end_of_hashed(codes: NDArray[np.uint32], t: int, n_hashes: int) -> int:
 
 @njit(cache=True)
 def end_of_delimiter(codes: NDArray[np.uint32], t: int) -> int:
-    """Return the index of the parenthesis that opens a raw string of C++, or -1 if what follows its mark is no delimiter.
+    """Return the index of the parenthesis that opens a raw string of C++, or -1 if there is none.
 
     Args:
         codes: (n_chars,) code points.
@@ -136,9 +142,9 @@ def end_of_delimited(codes: NDArray[np.uint32], start: int, opened: int) -> int:
     """Return the index of the mark that closes a raw string of C++, whose delimiter is in [start, opened)."""
     length = opened - start
     for t in range(opened + 1 + length, len(codes)):
-        if codes[t] == _QUOTE and codes[t - length - 1] == _ROUND_CLOSE and t - length - 1 > opened:
-            if same(codes, t - length, start, length):
-                return t
+        closes = codes[t] == _QUOTE and t - length - 1 > opened and codes[t - length - 1] == _ROUND_CLOSE
+        if closes and same(codes, t - length, start, length):
+            return t
     return len(codes)
 
 
@@ -155,10 +161,10 @@ def end_of_dollars(codes: NDArray[np.uint32], start: int, last: int) -> int:
 @njit(cache=True)
 def same(codes: NDArray[np.uint32], a: int, b: int, length: int) -> bool:
     """Tell whether so many characters from `a` on and from `b` on are the same; the last are compared first."""
-    for k in range(length - 1, -1, -1):
-        if codes[a + k] != codes[b + k]:
-            return False
-    return True
+    k = length - 1
+    while k >= 0 and codes[a + k] == codes[b + k]:
+        k -= 1
+    return k < 0
 
 
 @njit(cache=True)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from hypotheses.programs.lexers import syntax as kinds
 from hypotheses.programs.lexers.literals import (
+    at,
     end_of_block,
     end_of_delimited,
     end_of_delimiter,
@@ -18,7 +19,7 @@ from hypotheses.programs.lexers.literals import (
     same,
 )
 from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, FIELD, REGEX, STRING
-from hypotheses.programs.lexers.syntax import BODY_FOLLOWS, BYTE_PREFIX, CHAR_OR_NAME, RAW_OF_CPP, Syntax
+from hypotheses.programs.lexers.syntax import BYTE_PREFIX, CHAR_OR_NAME, RAW_OF_CPP, Syntax
 
 _NEWLINE, _BACKSLASH, _QUOTE, _APOSTROPHE, _HASH, _DOLLAR, _BACK_TICK = (ord(char) for char in "\n\\\"'#$`")
 _SLASH, _STAR, _DASH, _BANG, _PIPE, _CARET = (ord(char) for char in "/*-!|^")
@@ -56,18 +57,12 @@ def fill(
 
 
 @njit(cache=True)
-def _at(codes: NDArray[np.uint32], t: int) -> int:
-    """Return the code point of a character, or 0 beyond the text."""
-    return np.int64(codes[t]) if t < len(codes) else 0
-
-
-@njit(cache=True)
 def opens_comment(codes: NDArray[np.uint32], s: Syntax, t: int) -> bool:
     """Tell whether a comment begins at `t`."""
-    first, second = codes[t], _at(codes, t + 1)
+    first, second = codes[t], at(codes, t + 1)
     if first == s.line_comment and second == first:
         return not (s.is_haskell and t > 0 and codes[t - 1] in _SIGNS_OF_HASKELL)
-    return first == s.block and second == s.block_inner and not (s.is_haskell and _at(codes, t + 2) == _HASH)
+    return first == s.block and second == s.block_inner and not (s.is_haskell and at(codes, t + 2) == _HASH)
 
 
 @njit(cache=True)
@@ -81,7 +76,7 @@ def read_comment(
     """
     if s.is_haskell:
         return _read_comment_of_haskell(codes, states, whole, s, t, doc_end)
-    third, fourth = _at(codes, t + 2), _at(codes, t + 3)
+    third, fourth = at(codes, t + 2), at(codes, t + 3)
     if codes[t] == s.line_comment and codes[t + 1] == s.line_comment:
         stop = end_of_line(codes, t + 2, s.is_continued)
         is_doc = (s.documents_slashes and third == _SLASH) or (s.documents_bangs and third == _BANG)
@@ -138,7 +133,7 @@ def _read_comment_of_haskell(
 @njit(cache=True)
 def opens_regex(codes: NDArray[np.uint32], t: int) -> bool:
     """Tell whether a regular expression begins at the slash `t`, if it may; tags such as `</a>` and `<a/>` are none."""
-    second = _at(codes, t + 1)
+    second = at(codes, t + 1)
     return second != 0 and second != _NEWLINE and second != _GREATER and not (t > 0 and codes[t - 1] == _LESS)
 
 
@@ -172,7 +167,7 @@ def read_string(
         opened = end_of_delimiter(codes, t + 1)
         if opened >= 0:
             return fill(codes, states, whole, start, t, end_of_delimited(codes, t + 1, opened), STRING)
-    if s.has_text_blocks and _at(codes, t + 1) == quote and _at(codes, t + 2) == quote:
+    if s.has_text_blocks and at(codes, t + 1) == quote and at(codes, t + 2) == quote:
         closed = fill(codes, states, whole, t, t, end_of_text_block(codes, t + 3), STRING)
         states[t + 1] = CODE  # the second mark closes a string, if no third follows
         return closed
@@ -191,7 +186,7 @@ def read_character(
 ) -> int:
     """Read what the apostrophe at `t` begins; the word right before it is packed, 0 if there is none."""
     n = len(codes)
-    second, third = _at(codes, t + 1), _at(codes, t + 2)
+    second, third = at(codes, t + 1), at(codes, t + 2)
     if s.apostrophe != CHAR_OR_NAME or prefix == BYTE_PREFIX:
         return fill(codes, states, whole, t, t, end_of_string(codes, t + 1, _APOSTROPHE, False, True, False), STRING)
     if second == _BACKSLASH:
@@ -218,9 +213,9 @@ def read_hashed(
 ) -> int:
     """Read a raw string of Rust, whose prefix begins at `start` and ends before `t`; or nothing, if there is none."""
     k = t
-    while _at(codes, k) == _HASH:
+    while at(codes, k) == _HASH:
         k += 1
-    if _at(codes, k) != _QUOTE:
+    if at(codes, k) != _QUOTE:
         return t
     return fill(codes, states, whole, start, k, end_of_hashed(codes, k + 1, k - t), STRING)
 
@@ -233,7 +228,7 @@ def read_dollars(
     s: Syntax,
     t: int,
     word_end: int,
-    word: int,
+    body_follows: bool,
     body: tuple[int, int],
 ) -> tuple[int, tuple[int, int]]:
     """Read a dollar of SQL, which may open a string, or a function's body, which is code.
@@ -245,7 +240,7 @@ def read_dollars(
         s: The tokens of SQL.
         t: Where the dollar is.
         word_end: Where the last word ended.
-        word: That word, packed.
+        body_follows: Whether a body may follow that word.
         body: First and last character of the tag that ends the body within which this is; -1 if there is none.
 
     Returns:
@@ -254,14 +249,14 @@ def read_dollars(
     k = t + 1
     while k < len(codes) and (codes[k] >= 128 or s.kinds[codes[k]] == kinds.WORD):
         k += 1
-    if _at(codes, k) != _DOLLAR or _ZERO <= codes[t + 1] <= _NINE:
+    if at(codes, k) != _DOLLAR or _ZERO <= codes[t + 1] <= _NINE:
         return t + 1, body
     if body[0] >= 0 and k - t == body[1] - body[0] and same(codes, t, body[0], k - t):
         return k + 1, (-1, -1)
     last = t - 1
     while last >= word_end and codes[last] < 128 and s.kinds[codes[last]] == kinds.BLANK:
         last -= 1
-    if body[0] < 0 and last == word_end - 1 and word in BODY_FOLLOWS:
+    if body[0] < 0 and last == word_end - 1 and body_follows:
         return k + 1, (t, k)
     return fill(codes, states, whole, t, k, end_of_dollars(codes, t, k), STRING), body
 
@@ -276,7 +271,7 @@ def read_template(
         Where to go on, and whether the template has ended there.
     """
     t, n = start + 1, len(codes)
-    while t < n and codes[t] != _BACK_TICK and not (codes[t] == _DOLLAR and _at(codes, t + 1) == _OPEN):
+    while t < n and codes[t] != _BACK_TICK and not (codes[t] == _DOLLAR and at(codes, t + 1) == _OPEN):
         t += 2 if codes[t] == _BACKSLASH else 1
     t = min(t, n)
     has_ended = t < n and codes[t] == _BACK_TICK

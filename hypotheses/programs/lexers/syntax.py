@@ -150,6 +150,8 @@ RAW_OF_CPP = tuple(pack(prefix) for prefix in ("R", "LR", "uR", "UR", "u8R"))
 BYTE_PREFIX = pack("b")
 BODY_FOLLOWS = tuple(pack(word) for word in ("as", "do"))
 """Words of SQL, in small letters, after which the text between dollar quotes is code."""
+NAMES_BODY = pack("language")
+"""The word before the name of a language, after which that is so, too."""
 
 OPERAND_FOLLOWS = tuple(
     pack(word[-8:])

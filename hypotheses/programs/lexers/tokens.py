@@ -23,7 +23,7 @@ from hypotheses.programs.lexers.readers import (
     read_template,
 )
 from hypotheses.programs.lexers.states import CODE, COMMENT, FIELD, NAME, STRING
-from hypotheses.programs.lexers.syntax import OPERAND_FOLLOWS, RAW_OF_RUST, Syntax
+from hypotheses.programs.lexers.syntax import BODY_FOLLOWS, NAMES_BODY, OPERAND_FOLLOWS, RAW_OF_RUST, Syntax
 
 _APOSTROPHE, _HASH, _BANG, _POINT, _PLUS, _DASH, _DOLLAR = (ord(char) for char in "'#!.+-$")
 _ROUND_CLOSE, _SQUARE_CLOSE, _ZERO, _NINE, _BIG_A, _BIG_Z = (ord(char) for char in ")]09AZ")
@@ -42,7 +42,7 @@ def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) 
     states = np.zeros(n, np.uint8)
     braces = np.zeros(n // 2 + 2 if s.has_templates else 1, np.int32)  # open in the code of each open template
     n_templates = 0
-    start, stop, word = 0, -1, np.int64(0)  # of the last word
+    start, stop, word, before = 0, -1, np.int64(0), np.int64(0)  # the last word, and the one before
     has_operand, had_operand = False, False  # the last token ends an operand, and so did the one before
     doc_end = -2  # the newline that ended the last doc comment
     body = (-1, -1)  # the tag of the dollar quotes within which code is
@@ -56,7 +56,7 @@ def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) 
         if kind == kinds.BLANK:
             t += 1
         elif kind == kinds.WORD:
-            start = t
+            start, before = t, word
             stop, word = _read_word(codes, s, t)
             has_operand = word not in OPERAND_FOLLOWS or (t > 0 and codes[t - 1] == _POINT)
             t = stop
@@ -77,7 +77,7 @@ def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) 
             closed = end_of_string(codes, t + 1, code, True, False, False)
             t = fill(codes, states, whole, t, t, closed, NAME if kind == kinds.QUOTED_NAME else STRING)
         elif kind == kinds.DOLLAR:
-            t, body = read_dollars(codes, states, whole, s, t, stop, word, body)
+            t, body = read_dollars(codes, states, whole, s, t, stop, word in BODY_FOLLOWS or before == NAMES_BODY, body)
         elif kind == kinds.RAW or (in_field and kind == kinds.CLOSE and braces[n_templates - 1] == 0):
             n_templates += kind == kinds.RAW
             t, has_operand = read_template(codes, states, whole, t, n_templates)
@@ -108,7 +108,7 @@ def _read_word(codes: NDArray[np.uint32], s: Syntax, t: int) -> tuple[int, int]:
         code = codes[t]
         if code < 128 and s.kinds[code] != kinds.WORD:
             is_inner = (code == _APOSTROPHE and (s.is_haskell or (s.separates_digits and is_number))) or (
-                code == _DOLLAR and s.kinds[code] == kinds.DOLLAR
+                code == _DOLLAR and s.kinds[code] == kinds.DOLLAR and not is_number
             )
             if not is_inner:
                 break
