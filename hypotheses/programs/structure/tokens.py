@@ -21,9 +21,8 @@ letters, digits and `_`, in either case."""
 
 _HASH_BITS = (1 << 53) - 1
 _IS_WORD = 1 << 60
-_A, _Z, _CASE, _UNDERSCORE, _DOLLAR, _APOSTROPHE = ord("A"), ord("Z"), ord("a") - ord("A"), ord("_"), ord("$"), ord("'")
+_A, _Z, _CASE, _DOLLAR = ord("A"), ord("Z"), ord("a") - ord("A"), ord("$")
 _CURLY_OPEN, _CURLY_CLOSE = ord("{"), ord("}")
-_METACHARACTERS = tuple(ord(char) for char in ";&|()<>")
 _HALF_OPENERS = tuple(ord(char) for char in "/-{")  # of //, /*, -- and {-, before the comment is known to be one
 
 
@@ -61,7 +60,7 @@ def read_tokens(
         closers: Words whose last letter is a token of its own, also where it turns out to be within a longer word:
             what they close may have ended there, as far as one can tell.
     """
-    return Tokens(*_read(codes, states, words, *closers))
+    return Tokens(*_read(codes, states, _word_characters(words), words, *closers))
 
 
 @njit(cache=True)
@@ -70,36 +69,31 @@ def is_word(kind: int) -> bool:
     return kind >= _IS_WORD
 
 
-@njit(cache=True)
-def _is_in_word(code: int, words: int) -> bool:
+def _word_characters(words: int) -> NDArray[np.bool_]:
+    """Return (128,) whether an ASCII character is in words; all others are."""
+    chars = [chr(code) for code in range(128)]
     if words == BETWEEN_BLANKS:
-        return not (code <= SPACE or code in _METACHARACTERS)
-    is_letter = 97 <= code <= 122 or 65 <= code <= 90 or 48 <= code <= 57 or code == _UNDERSCORE or code > 127
-    return is_letter or (words != ANY_CASE and code == _DOLLAR) or (words == WITH_APOSTROPHES and code == _APOSTROPHE)
-
-
-@njit(cache=True)
-def _grown(array: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    if n < len(array):
-        return array
-    larger = np.empty(2 * len(array), array.dtype)
-    larger[: len(array)] = array
-    return larger
+        return np.array([char > " " and char not in ";&|()<>" for char in chars])
+    more = {PLAIN: "_$", WITH_APOSTROPHES: "_$'", ANY_CASE: "_"}[words]
+    return np.array([char.isalnum() or char in more for char in chars])
 
 
 @njit(cache=True)
 def _read(
-    codes: NDArray[np.uint32], states: NDArray[np.uint8], words: int, closer: int, other_closer: int
+    codes: NDArray[np.uint32],
+    states: NDArray[np.uint8],
+    in_words: NDArray[np.bool_],
+    words: int,
+    closer: int,
+    other_closer: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
     """Return the fields of `Tokens`."""
-    size = len(codes) // 3 + 16
+    size = len(codes) * 3 // 2 + 4  # the most that there can be; memory that is not used costs nothing
     kinds, starts, ends = np.empty(size, np.int64), np.empty(size, np.int32), np.empty(size, np.int32)
     n, number, begun = 0, 0, -1  # tokens; the number of the word that is being read, and where it began
     was_comment, was_value = False, False
     n_expansions = 0  # of shells: ${ that are open in this line
     for t in range(len(codes) + 1):
-        if n + 2 >= len(kinds):
-            kinds, starts, ends = _grown(kinds, n + 2), _grown(starts, n + 2), _grown(ends, n + 2)
         state = states[t] if t < len(codes) else CODE
         code = np.int64(codes[t]) if t < len(codes) else np.int64(NEWLINE)
         is_last_mark = (was_comment or was_value) and code != NEWLINE  # a closing mark is code
@@ -107,7 +101,7 @@ def _read(
         if words == BETWEEN_BLANKS and is_code:
             n_expansions = 0 if code == NEWLINE else n_expansions
             n_expansions += int(code == _CURLY_OPEN and t > 0 and codes[t - 1] == _DOLLAR)
-        is_in_word = is_code and (n_expansions > 0 or _is_in_word(code, words))
+        is_in_word = is_code and (n_expansions > 0 or code > 127 or in_words[code])
         n_expansions -= int(is_code and n_expansions > 0 and code == _CURLY_CLOSE)
         if begun >= 0 and not is_in_word:
             kinds[n], starts[n], ends[n] = number | _IS_WORD, begun, t
