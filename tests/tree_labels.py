@@ -38,7 +38,8 @@ class Grammar:
         numbers: Those that are numbers.
         words: Those that are keywords, beside the nodes without a name that are words.
         no_words: Words without a name of their own that are no keywords.
-        unread: Those that the grammar does not look into.
+        unread: Those of which the grammar tells comments and strings only.
+        unlexed: Those that it does not look into.
         string_opener: Matches the opener of a string, at the beginning of its node.
         doc_comment: Matches a comment that is a doc comment, up to the end of its opener.
     """
@@ -51,6 +52,7 @@ class Grammar:
     words: tuple[str, ...] = ()
     no_words: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    unlexed: tuple[str, ...] = ()
     string_opener: str = r"[^\"'`]*[\"'`]"
     doc_comment: str = r"(?!)"
 
@@ -73,7 +75,7 @@ GRAMMARS = {
         strings=("string_literal", "char_literal"),
         numbers=("number_literal",),
         words=("primitive_type",),
-        unread=("preproc_arg",),
+        unlexed=("preproc_arg",),
         string_opener=_C_STRING,
         doc_comment=_DOXYGEN,
     ),
@@ -82,7 +84,7 @@ GRAMMARS = {
         strings=("string_literal", "char_literal", "raw_string_literal"),
         numbers=("number_literal",),
         words=("primitive_type", "this", "true", "false", "auto"),
-        unread=("preproc_arg",),
+        unlexed=("preproc_arg",),
         string_opener=_C_STRING,
         doc_comment=_DOXYGEN,
     ),
@@ -135,7 +137,7 @@ GRAMMARS = {
         comments=("comment", "haddock"),
         strings=("string", "char", "quasiquote_body"),
         numbers=("integer", "float"),
-        unread=("cpp",),
+        unlexed=("cpp",),
         doc_comment=r"(?:-- *|\{- *)[|^]",
     ),
     "shell": Grammar(
@@ -201,10 +203,12 @@ def label(text: str, language: str) -> Reference:
         if node.type == "ERROR" or node.is_missing:
             sound[start : stop + 1] = False
         elif node.type in grammar.unread:
-            read[start : end_of_blanks(source, stop, language)] = False
+            read[start:stop] = False
+        elif node.type in grammar.unlexed:
+            sound[start : end_of_blanks(source, stop, language)] = False
         elif node.type in grammar.comments:
             _add_comment(source, grammar, labels, start, stop)
-        elif node.type in grammar.strings or (language == "sql" and _is_string(node)):
+        elif (node.is_named and node.type in grammar.strings) or (language == "sql" and _is_string(node)):
             _add_string(source, grammar, labels, node)
         elif node.type in grammar.numbers or (language == "sql" and _is_number(node)):
             _add_number(text, labels, start, stop)
@@ -246,13 +250,18 @@ def _is_number(node: Node) -> bool:
 
 def _add_comment(source: Source, grammar: Grammar, labels: dict[str, NDArray[np.bool_]], start: int, stop: int) -> None:
     spelled = source.text[start:stop]
-    stop -= len(spelled) - len(spelled.rstrip("\n"))  # in some grammars, a comment contains the end of its line
-    is_block = spelled.startswith(("/*", "{-", "=begin"))
-    n_opener = 1 if spelled.startswith("#") else 6 if spelled.startswith("=begin") else 2
-    labels["in_comment"][start + n_opener - 1 : stop - is_block] = True
     doc = re.match(grammar.doc_comment, spelled)
+    if not spelled.startswith(("/*", "{-", "=begin")):
+        for line in re.finditer(r"[^\s](?:\\\r?\n|[^\n])*", spelled):  # in some grammars, of several lines
+            first, last = start + line.start(), start + line.end()
+            labels["in_comment"][first + (not spelled.startswith("#")) : last] = True
+            if doc:
+                labels["in_docstring"][first + (doc.end() if line.start() == 0 else 2) - 1 : last] = True
+        return
+    n_opener = 6 if spelled.startswith("=begin") else 2
+    labels["in_comment"][start + n_opener - 1 : stop - 1] = True
     if doc:
-        labels["in_docstring"][start + doc.end() - 1 : stop - is_block] = True
+        labels["in_docstring"][start + doc.end() - 1 : stop - 1] = True
 
 
 def _add_string(source: Source, grammar: Grammar, labels: dict[str, NDArray[np.bool_]], node: Node) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT
+from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, REGEX
 
 VALUE = 1
 """A string or a regular expression."""
@@ -91,12 +91,12 @@ def _read(
     size = len(codes) * 3 // 2 + 4  # the most that there can be; memory that is not used costs nothing
     kinds, starts, ends = np.empty(size, np.int64), np.empty(size, np.int32), np.empty(size, np.int32)
     n, number, begun = 0, 0, -1  # tokens; the number of the word that is being read, and where it began
-    was_comment, was_value = False, False
+    was_comment, was_value, has_flags = False, False, False
     n_expansions = 0  # of shells: ${ that are open in this line
     for t in range(len(codes) + 1):
         state = states[t] if t < len(codes) else CODE
         code = np.int64(codes[t]) if t < len(codes) else np.int64(NEWLINE)
-        is_last_mark = (was_comment or was_value) and code != NEWLINE  # a closing mark is code
+        is_last_mark = (was_comment or (was_value and not has_flags)) and code != NEWLINE  # a closing mark is code
         is_code = state == CODE and not is_last_mark
         if words == BETWEEN_BLANKS and is_code:
             n_expansions = 0 if code == NEWLINE else n_expansions
@@ -113,6 +113,7 @@ def _read(
                 n -= 1
         elif state != CODE:
             if not was_value:
+                has_flags = state == REGEX and n > 0 and kinds[n - 1] == VALUE and ends[n - 1] == t - 1
                 kinds[n], starts[n] = VALUE, t
                 n += 1
             ends[n - 1] = t + 1
