@@ -4,30 +4,19 @@ import functools
 from collections.abc import Iterable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.built_in.nesting import ROUND, SQUARE, depth_of
-from hypotheses.characters import DIGIT, WORD, pack, traits
+from hypotheses.characters import traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 from hypotheses.programs.directives import directives
 from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, DOCSTRING, FIELD, STRING
+from hypotheses.programs.lexers.states import NAME as QUOTED_NAME
 from hypotheses.programs.program import Program, Reading, read_program
+from hypotheses.programs.words import KEYWORD, NAME, table, whole_words, words_of_shell
 
-_NEWLINE, _HASH, _SLASH, _POINT, _BACKSLASH, _RETURN, _COLON, _SEMICOLON, _EQUALS, _QUOTE, _APOSTROPHE = (
-    ord(char) for char in "\n#/.\\\r:;=\"'"
-)
-_ROUND_OPEN, _ROUND_CLOSE, _CURLY_OPEN, _CURLY_CLOSE = (ord(char) for char in "(){}")
-_OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
-_SPACE, _TAB = ord(" "), ord("\t")
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
-_IF, _ELIF, _DEF, _CLASS, _ASYNC = (pack(word) for word in ("if", "elif", "def", "class", "async"))
-_TYPES = tuple(pack(word) for word in ("struct", "union", "enum", "class"))
-_STRING_PREFIXES = tuple(
-    np.uint64(pack(word)) for word in ("r", "u", "b", "f", "t", "br", "rb", "fr", "rf", "tr", "rt", "l", "u8")
-)
-_NAME, _KEYWORD = 1, 2
 
 
 @hypothesis(kind="binary")
@@ -77,7 +66,7 @@ def in_keyword(text: str, language: str = "auto", *, file_name: str = "") -> Lab
     xxx...xx........
     """
     program = read_program(text, language, file_name)
-    return Labels(_words(program, keywords=True), "binary")
+    return Labels(_words(program, is_keyword=True), "binary")
 
 
 @hypothesis(kind="binary", causal=False)
@@ -96,7 +85,7 @@ def in_identifier(text: str, language: str = "auto", *, file_name: str = "") -> 
     x......x.....xxxxx..........
     """
     program = read_program(text, language, file_name)
-    return Labels(_words(program, keywords=False), "binary")
+    return Labels(_words(program, is_keyword=False), "binary")
 
 
 def _any_of(labels: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_]:
@@ -111,52 +100,17 @@ def _directives_of(reading: Reading, codes: NDArray[np.uint32]) -> NDArray[np.bo
     return directives(codes, reading.states) & reading.is_possible
 
 
-def _words(program: Program, *, keywords: bool) -> NDArray[np.bool_]:
+def _words(program: Program, *, is_keyword: bool) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is part of a keyword, or part of a name."""
     kinds = traits(program.codes)
     words = np.zeros(len(program.codes), np.uint8)
     for reading in program.readings:  # while several languages are possible, a keyword of any is one
         is_code = reading.is_any(CODE, FIELD) & ~_directives_of(reading, program.codes)
-        np.maximum(words, _whole_words(program.codes, kinds, is_code, _packed(reading.language.keywords)), out=words)
-    is_keyword: NDArray[np.bool_] = words == _KEYWORD
-    return is_keyword if keywords else (words == _NAME) & ~program.is_any(COMMENT, DOC_COMMENT, STRING, DOCSTRING)
-
-
-def _packed(words: tuple[str, ...]) -> NDArray[np.uint64]:
-    return np.sort(np.array([pack(word) for word in words], np.uint64))
-
-
-@njit(cache=True)
-def _whole_words(
-    codes: NDArray[np.uint32], kinds: NDArray[np.uint8], is_code: NDArray[np.bool_], keywords: NDArray[np.uint64]
-) -> NDArray[np.uint8]:
-    """Return (n_chars,) `_KEYWORD` in keywords, `_NAME` in other words that are no numbers or prefixes, 0 elsewhere.
-
-    Args:
-        codes: (n_chars,) code points.
-        kinds: (n_chars,) their `traits`.
-        is_code: (n_chars,) whether a character is code.
-        keywords: Packed, in ascending order.
-    """
-    words = np.zeros(len(codes), np.uint8)
-    start, word = -1, np.uint64(0)
-    number_end = -2  # the character after the last word, if that was a number
-    for t in range(len(codes) + 1):
-        in_word = t < len(codes) and kinds[t] & WORD and is_code[t]
-        if in_word:
-            if start < 0:
-                start, word = t, np.uint64(0)
-            is_short = t - start < 8 and codes[t] < 128
-            word = (word << np.uint64(8)) | np.uint64(codes[t]) if is_short else np.uint64(0)
-        elif start >= 0:
-            index = np.searchsorted(keywords, word)
-            is_keyword = t - start <= 8 and index < len(keywords) and keywords[index] == word
-            is_quoted = t < len(codes) and (codes[t] == _QUOTE or codes[t] == _APOSTROPHE)
-            is_prefix = is_quoted and (word | np.uint64(0x2020 if t - start == 2 else 0x20)) in _STRING_PREFIXES
-            continues_number = start > 0 and codes[start - 1] == _POINT and number_end == start - 1
-            is_number = kinds[start] & DIGIT != 0 or continues_number
-            if is_keyword or not (is_number or is_prefix):
-                words[start:t] = _KEYWORD if is_keyword else _NAME
-            number_end = t if is_number else -2
-            start = -1
-    return words
+        read = words_of_shell if reading.language.style == "shell" else whole_words
+        np.maximum(words, read(program.codes, kinds, is_code, table(reading.language)), out=words)
+    if is_keyword:
+        keywords: NDArray[np.bool_] = words == KEYWORD
+        return keywords
+    no_names = program.is_any(COMMENT, DOC_COMMENT, STRING, DOCSTRING)
+    is_name: NDArray[np.bool_] = ((words == NAME) & ~no_names) | program.is_any(QUOTED_NAME)
+    return is_name

@@ -9,8 +9,13 @@ from hypotheses.built_in.sentences import read_words
 from hypotheses.characters import DIGIT, WORD, code_points, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.programs.languages import AUTO, language_of_file
+from hypotheses.programs.lexers.states import CODE, FIELD
+from hypotheses.programs.numbers import number_literals
+from hypotheses.programs.program import read_program
 
 _POINT, _I = ord("."), ord("I")
+_PROSE = "prose"
 _SPEAKER = regex.compile(r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[^\n:]{0,59}+):[^\S\n]*+(?=\n|\Z)")
 
 
@@ -54,19 +59,35 @@ def in_speaker(text: str) -> Labels:
 
 
 @hypothesis(kind="binary")
-def in_number(text: str) -> Labels:
+def in_number(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     """Is the text, as read so far, inside a number?
 
-    A number begins with a digit that is not part of a word, and does not follow a word and a point (`a.5`), unless that
-    word is a number. It continues over letters and digits (`0x1F`, `10th`), and over single points, commas and
-    apostrophes that digits follow. Such a point itself is False, since what follows it is not known yet.
+    In a program whose language is given, or told by the name of its file: the letters, digits and underscores of a
+    number outside comments and strings, such as `0x1F`, `1_000`, `1u8` or `10n`. A point, a sign or an apostrophe
+    between its digits is False, since what follows it is not known yet. In a shell script, only digits at the beginning
+    of a word are a number.
+
+    In all other texts, and with `in_number:prose`: a number begins with a digit that is not part of a word, and does
+    not follow a word and a point (`a.5`), unless that word is a number. It continues over letters and digits (`0x1F`,
+    `10th`), and over single points, commas and apostrophes that digits follow. Such a point itself is False.
 
     >>> print(in_number.mark("x2 = 1,024 + 0x1F."))
     x2 = 1,024 + 0x1F.
     .....x.xxx...xxxx.
+    >>> print(in_number.with_parameters("rust").mark("x[0] = 1_000u64 * 1.5e-3 // 7"))
+    x[0] = 1_000u64 * 1.5e-3 // 7
+    ..x....xxxxxxxx...x.xx.x.....
     """
-    codes = code_points(text)
-    return Labels(_in_number(codes, traits(codes)), "binary")
+    is_program = language.lower() not in (AUTO, _PROSE) or language_of_file(file_name) is not None
+    if language.lower() == _PROSE or not is_program:
+        codes = code_points(text)
+        return Labels(_in_number(codes, traits(codes)), "binary")
+    program = read_program(text, language, file_name)
+    reading = program.readings[0]
+    is_shell = reading.language.style == "shell"
+    return Labels(
+        number_literals(program.codes, traits(program.codes), reading.is_any(CODE, FIELD), is_shell), "binary"
+    )
 
 
 @njit(cache=True)

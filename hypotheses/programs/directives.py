@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.programs.lexers.states import CODE, COMMENT
+from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT
 
 _NEWLINE, _HASH, _BACKSLASH, _RETURN, _SPACE, _TAB = (ord(char) for char in "\n#\\\r \t")
 
@@ -16,7 +16,7 @@ def directives(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np.bo
     inside, line_begins, continued = False, True, False
     for t, code in enumerate(codes):
         if code == _NEWLINE:
-            in_block = c[t] == COMMENT
+            in_block = c[t] == COMMENT or c[t] == DOC_COMMENT
             inside = inside and (continued or in_block)
             line_begins = not in_block
         elif line_begins and code == _HASH and c[t] == CODE:

@@ -1,6 +1,15 @@
-"""The reserved words of each language, and those that are reserved where they stand, such as `async`."""
+"""The keywords of each language: its reserved words, and words such as `async` that are keywords where they stand."""
 
 import keyword
+
+ANYWHERE, BEFORE_NAME, BETWEEN, BEFORE_TEXT, IN_IMPORT, OF_TYPE, BEFORE_COMMAND, BEFORE_IN, IN, BEFORE_FUNCTION = range(
+    10
+)
+"""Roles of a keyword: where it is one. Before a name in the same line (`get x`); between two names (`x as y`); before a
+string (`from "x"`); in an import; where a type stands (`x: string`).
+Words of shell are keywords where a command begins: another may follow; `in` follows a word later, and has its own role;
+a function's name follows.
+"""
 
 PYTHON = tuple(keyword.kwlist)
 C = (
@@ -25,11 +34,30 @@ JAVASCRIPT = (
     "instanceof", "let", "new", "null", "of", "return", "set", "static", "super", "switch", "this", "throw", "true",
     "try", "typeof", "var", "void", "while", "with", "yield",
 )  # fmt: skip
+_ROLES_OF_JAVASCRIPT = {
+    **dict.fromkeys(("async", "get", "set", "static"), BEFORE_NAME),
+    **dict.fromkeys(("as", "of"), BETWEEN),
+    "from": BEFORE_TEXT,
+}
 TYPESCRIPT = (
     *JAVASCRIPT, "abstract", "accessor", "any", "asserts", "boolean", "declare", "enum", "implements", "infer",
     "interface", "is", "keyof", "module", "namespace", "never", "number", "object", "override", "private", "protected",
     "public", "readonly", "satisfies", "string", "symbol", "type", "unique", "unknown",
 )  # fmt: skip
+_ROLES_OF_TYPESCRIPT = {
+    **_ROLES_OF_JAVASCRIPT,
+    **dict.fromkeys(
+        (
+            "abstract", "accessor", "asserts", "declare", "enum", "implements", "infer", "interface", "keyof", "module",
+            "namespace", "override", "private", "protected", "public", "readonly", "type", "unique",
+        ),
+        BEFORE_NAME,
+    ),
+    **dict.fromkeys(("is", "satisfies"), BETWEEN),
+    **dict.fromkeys(
+        ("any", "boolean", "never", "number", "object", "string", "symbol", "unknown"), OF_TYPE
+    ),
+}  # fmt: skip
 RUST = (
     "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false", "fn",
     "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "Self",
@@ -43,13 +71,15 @@ GO = (
 JAVA = (
     "abstract", "assert", "boolean", "break", "byte", "case", "catch", "char", "class", "const", "continue", "default",
     "do", "double", "else", "enum", "extends", "false", "final", "finally", "float", "for", "goto", "if", "implements",
-    "import", "instanceof", "int", "interface", "long", "native", "new", "null", "package", "private", "protected",
-    "public", "return", "short", "static", "strictfp", "super", "switch", "synchronized", "this", "throw", "throws",
+    "import", "instanceof", "int", "interface", "long", "native", "new", "null", "package", "permits", "private",
+    "protected", "public", "record", "return", "sealed", "short", "static", "strictfp", "super", "switch",
+    "synchronized", "this", "throw", "throws",
     "transient", "true", "try", "void", "volatile", "while",
 )  # fmt: skip
 HASKELL = (
-    "case", "class", "data", "default", "deriving", "do", "else", "foreign", "if", "import", "in", "infix", "infixl",
-    "infixr", "instance", "let", "module", "newtype", "of", "then", "type", "where",
+    "as", "case", "class", "data", "default", "deriving", "do", "else", "forall", "foreign", "hiding", "if", "import",
+    "in", "infix", "infixl", "infixr", "instance", "let", "module", "newtype", "of", "qualified", "then", "type",
+    "where",
 )  # fmt: skip
 SHELL = (
     "case", "coproc", "declare", "do", "done", "elif", "else", "esac", "export", "fi", "for", "function", "if", "in",
@@ -62,16 +92,40 @@ RUBY = (
     "__LINE__",
 )  # fmt: skip
 SQL = (
-    "add", "all", "alter", "analyze", "and", "any", "array", "as", "asc", "begin", "between", "both", "by", "case",
-    "cast", "check", "collate", "column", "commit", "constraint", "copy", "create", "cross", "current_catalog",
-    "current_date", "current_role", "current_time", "current_timestamp", "current_user", "database", "declare",
-    "default", "deferrable", "delete", "desc", "distinct", "do", "drop", "else", "end", "except", "exists", "explain",
-    "false", "fetch", "for", "foreign", "from", "full", "function", "grant", "group", "having", "if", "ilike", "in",
-    "index", "initially", "inner", "insert", "intersect", "into", "is", "isnull", "join", "key", "language", "lateral",
-    "leading", "left", "like", "limit", "localtime", "localtimestamp", "natural", "not", "notnull", "null", "offset",
-    "on", "only", "or", "order", "outer", "over", "overlaps", "partition", "placing", "primary", "procedure",
-    "references", "replace", "returning", "returns", "revoke", "right", "rollback", "select", "session_user", "set",
-    "similar", "some", "symmetric", "table", "tablesample", "temp", "temporary", "then", "to", "trailing",
-    "transaction", "trigger", "true", "truncate", "union", "unique", "update", "user", "using", "values", "variadic",
-    "verbose", "view", "when", "where", "window", "with",
+    "add", "after", "all", "alter", "analyze", "and", "any", "array", "as", "asc", "authorization", "before",
+    "begin", "between", "bigint", "bit", "boolean", "both", "by", "bytea", "cascade", "case", "cast", "char",
+    "character", "check", "collate", "column", "commit", "compression", "concurrently", "conflict", "constraint",
+    "copy", "cost", "create", "cross", "cube", "current", "current_catalog", "current_date", "current_role",
+    "current_time", "current_timestamp", "current_user", "database", "decimal", "declare", "default", "deferrable",
+    "definer", "delete", "desc", "distinct", "do", "domain", "double", "drop", "each", "else", "end", "except",
+    "exclude", "execute", "exists", "explain", "extension", "false", "fetch", "filter", "first", "float", "float4",
+    "following", "for", "foreign", "from", "full", "function", "grant", "group", "groups", "having", "if", "ilike",
+    "immutable", "in", "index", "inherits", "initially", "inner", "insert", "instead", "int", "int2", "int4",
+    "int8", "integer", "intersect", "interval", "into", "invoker", "is", "isnull", "isolation", "join", "json",
+    "key", "language", "last", "lateral", "leading", "left", "level", "like", "limit", "local", "localtime",
+    "localtimestamp", "matched", "materialized", "merge", "natural", "next", "no", "not", "nothing", "notnull",
+    "null", "nulls", "numeric", "off", "offset", "on", "only", "operator", "option", "or", "order", "ordinality",
+    "out", "outer", "over", "overlaps", "owner", "parallel", "partition", "password", "placing", "policy",
+    "preceding", "precision", "prepare", "primary", "privileges", "procedure", "range", "read", "real", "recursive",
+    "references", "refresh", "regclass", "rename", "replace", "reset", "restrict", "return", "returning", "returns",
+    "revoke", "right", "role", "rollback", "rollup", "rows", "rule", "safe", "savepoint", "schema", "security",
+    "select", "sequence", "serial", "session", "session_user", "set", "setof", "sets", "similar", "smallint",
+    "some", "stable", "statement", "strict", "symmetric", "table", "tablesample", "temp", "temporary", "text",
+    "then", "ties", "timestamptz", "to", "trailing", "transaction", "trigger", "true", "truncate", "unbounded",
+    "union", "unique", "unlogged", "update", "user", "using", "vacuum", "values", "varchar", "variadic", "varying",
+    "verbose", "view", "volatile", "when", "where", "window", "with", "within", "write", "zone",
 )  # fmt: skip
+
+ROLES: dict[str, dict[str, int]] = {
+    "haskell": dict.fromkeys(("as", "hiding", "qualified"), IN_IMPORT),
+    "java": dict.fromkeys(("permits", "record", "sealed"), BEFORE_NAME),
+    "javascript": _ROLES_OF_JAVASCRIPT,
+    "shell": {
+        **dict.fromkeys(("do", "elif", "else", "if", "then", "time", "until", "while"), BEFORE_COMMAND),
+        **dict.fromkeys(("case", "for", "select"), BEFORE_IN),
+        "in": IN,
+        "function": BEFORE_FUNCTION,
+    },
+    "typescript": _ROLES_OF_TYPESCRIPT,
+}
+"""For each language, the roles of keywords that are not keywords anywhere."""

@@ -4,7 +4,6 @@ Everything here is causal: what a character is depends on the text up to and inc
 parameter nor the name of the file tells the language, the lines read so far decide whether it is Python or C.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,16 +12,14 @@ from numpy.typing import NDArray
 from hypotheses.characters import code_points
 from hypotheses.programs.evidence import weigh_evidence
 from hypotheses.programs.languages import AUTO, PYTHON, C, Language, language_of, language_of_file
-from hypotheses.programs.lexers.c_syntax import read_c
-from hypotheses.programs.lexers.python_syntax import read_python
+from hypotheses.programs.lexers.c_syntax import mark_doc_comments, read_c
+from hypotheses.programs.lexers.python_syntax import read_python, widened
 from hypotheses.programs.lexers.ruby_syntax import read_ruby
 from hypotheses.programs.lexers.shell_syntax import read_shell
-from hypotheses.programs.lexers.states import CODE, N_STATES
+from hypotheses.programs.lexers.states import CODE, FIELD, N_STATES
 from hypotheses.programs.lexers.syntax import SYNTAXES
 from hypotheses.programs.lexers.tokens import read_tokens
 
-_Lexer = Callable[[NDArray[np.uint32]], NDArray[np.uint8]]
-_LEXERS: dict[str, _Lexer] = {"c": read_c, "python": read_python}
 _NOTHING = np.zeros(0, np.uint8)
 
 
@@ -69,6 +66,17 @@ class Program:
             first |= labels
         return first
 
+    def whole_tokens(self, *states: int) -> NDArray[np.bool_]:
+        """Return (n_chars,) whether a character is in a token of these states, delimiters and prefixes included.
+
+        It looks ahead, to the end of a delimiter. A `FIELD` is only the code within a string.
+        """
+        is_wanted = np.isin(np.arange(N_STATES), states)
+        labels = np.zeros(len(self.codes), np.bool_)
+        for reading in self.readings:
+            labels |= is_wanted[_read_whole(reading, self.codes)] & reading.is_possible
+        return labels
+
     @property
     def is_code(self) -> NDArray[np.bool_]:
         """(n_chars,) whether a character is in no comment and no string of any language that is still possible."""
@@ -100,10 +108,31 @@ def read_program(text: str, language: str = AUTO, file_name: str = "") -> Progra
 
 def _read(language: str, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return (n_chars,) the states of a program in a language."""
-    if language in _LEXERS:
-        return _LEXERS[language](codes)
-    if language == "shell":
-        return read_shell(codes, _NOTHING)
-    if language == "ruby":
-        return read_ruby(codes, _NOTHING)
+    match language:
+        case "python":
+            return read_python(codes)
+        case "c":
+            states = read_c(codes)
+            mark_doc_comments(codes, states)
+            return states
+        case "ruby":
+            return read_ruby(codes, _NOTHING)
+        case "shell":
+            return read_shell(codes, _NOTHING)
     return read_tokens(codes, SYNTAXES[language], _NOTHING)
+
+
+def _read_whole(reading: Reading, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """Return (n_chars,) the states of whole tokens."""
+    name = reading.language.name
+    if name == "python":
+        return widened(codes, reading.states)
+    whole = np.zeros(len(codes), np.uint8)
+    if name == "ruby":
+        read_ruby(codes, whole)
+    elif name == "shell":
+        read_shell(codes, whole)
+    else:
+        read_tokens(codes, SYNTAXES[name], whole)
+    is_rest = (whole == CODE) & (reading.states == FIELD) if name in SYNTAXES else whole == CODE
+    return np.where(is_rest, reading.states, whole)

@@ -4,9 +4,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.programs.lexers.states import CODE, COMMENT, STRING
+from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, STRING
 
-_NEWLINE, _RETURN, _BACKSLASH, _SLASH, _STAR, _QUOTE, _APOSTROPHE = (ord(char) for char in "\n\r\\/*\"'")
+_NEWLINE, _RETURN, _BACKSLASH, _SLASH, _STAR, _QUOTE, _APOSTROPHE, _BANG = (ord(char) for char in "\n\r\\/*\"'!")
 
 
 @njit(cache=True)
@@ -40,3 +40,21 @@ def read_c(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
             state = CODE
         states[t] = state
     return states
+
+
+@njit(cache=True)
+def mark_doc_comments(codes: NDArray[np.uint32], states: NDArray[np.uint8]) -> None:
+    """Turn the comments that begin with `///`, `//!`, `/**` or `/*!`, and no further such sign, into `DOC_COMMENT`.
+
+    The third sign is taken for one of a doc comment until the fourth is known.
+    """
+    for t in range(1, len(codes) - 1):
+        sign = codes[t + 1]
+        begins = states[t] == COMMENT and states[t - 1] == CODE and states[t + 1] == COMMENT
+        if begins and (sign == codes[t] or sign == _BANG):
+            states[t + 1] = DOC_COMMENT
+            is_ruler = t + 2 < len(codes) and codes[t + 2] == sign and sign != _BANG
+            k = t + 2
+            while not is_ruler and k < len(codes) and states[k] == COMMENT:
+                states[k] = DOC_COMMENT
+                k += 1

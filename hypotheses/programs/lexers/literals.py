@@ -13,7 +13,7 @@ _LONGEST_DELIMITER = 16  # of a raw string of C++
 @njit(cache=True)
 def at(codes: NDArray[np.uint32], t: int) -> int:
     """Return the code point of a character, or 0 beyond the text."""
-    return np.int64(codes[t]) if t < len(codes) else 0
+    return int(codes[t]) if t < len(codes) else 0
 
 
 @njit(cache=True)

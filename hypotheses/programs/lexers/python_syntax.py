@@ -201,3 +201,28 @@ def _behind_word(s: _Statement, code: int) -> _Statement:
             begins, n_prefix, may_prefix, in_header = True, 0, True, False
     continued = code == _BACKSLASH or (s.continued and code == _RETURN)
     return _Statement(begins, n_prefix, may_prefix, s.docstring_next, word, in_header, depth, continued)
+
+
+@njit(cache=True)
+def widened(codes: NDArray[np.uint32], states: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return (n_chars,) the states of whole tokens: strings with all their marks, and prefixes.
+
+    Args:
+        codes: (n_chars,) code points.
+        states: (n_chars,) what each character is, once read.
+    """
+    whole = states.copy()
+    for t in range(len(codes)):
+        is_string = states[t] == STRING or states[t] == DOCSTRING
+        if is_string and (t == 0 or states[t - 1] == CODE):
+            is_mark = codes[t] == _QUOTE or codes[t] == _APOSTROPHE
+            start = t if is_mark else t - 1
+            while start > 0 and codes[start - 1] == codes[start] and t - start < 2:
+                start -= 1
+            while start > 0 and t - start < 5 and codes[start - 1] in _PREFIXES and states[start - 1] == CODE:
+                start -= 1
+            whole[start:t] = states[t]
+        has_ended = t > 0 and states[t] == CODE and states[t - 1] != CODE and states[t - 1] != COMMENT
+        if has_ended and (codes[t] == _QUOTE or codes[t] == _APOSTROPHE):
+            whole[t] = DOCSTRING if states[t - 1] == DOCSTRING else STRING
+    return whole

@@ -148,6 +148,8 @@ def read_regex(
     while k < len(codes) and codes[closed - 1] == _SLASH and codes[k] < 128 and s.kinds[codes[k]] == kinds.WORD:
         states[k] = state
         k += 1
+    if len(whole) > 0:
+        whole[closed:k] = state
     return k
 
 

@@ -155,7 +155,7 @@ def _spells(codes: NDArray[np.uint32], t: int, word: tuple[int, ...]) -> bool:
 def _read_text(p: _Program, t: int) -> int:
     """Read a text up to its closing mark, or to code in it."""
     codes, n, level = p.codes, len(p.codes), p.levels[p.counts[_N_LEVELS] - 1]
-    state, opener, closer = np.uint8(level[_STATE]), level[_OPENER], level[_CLOSER]
+    state, opener, closer = level[_STATE], level[_OPENER], level[_CLOSER]
     while t < n:
         code = codes[t]
         if code == closer and level[_DEPTH] == 0:
@@ -207,7 +207,7 @@ def _read_document(p: _Program, t: int) -> int:
                     _pop(p)
                     p.states[stop - 1] = _ground(p)
                     _follow(p, 0, False, False)
-                    return stop
+                    return int(stop)
                 p.states[stop - 1] = FIELD if p.counts[_N_STRINGS] > 1 else CODE  # it was taken for the end
                 t = stop
                 continue
@@ -359,18 +359,20 @@ def _read_pair(p: _Program, t: int, ground: int) -> int:
 def _read_word(p: _Program, t: int, ground: int) -> int:
     """Read a word, with the question or exclamation mark that may end the name of a method."""
     codes, n, start = p.codes, len(p.codes), t
-    word = np.int64(0)
+    word = 0
     while t < n and _is_word(codes[t]):
-        word = word << 8 | np.int64(codes[t]) if codes[t] < 128 and 0 <= word < LONGEST_PACKED else np.int64(-1)
+        word = word << 8 | int(codes[t]) if codes[t] < 128 and 0 <= word < LONGEST_PACKED else -1
         t += 1
     if t < n and (codes[t] == _QUESTION or codes[t] == _BANG):
         second, third = at(codes, t + 1), at(codes, t + 2)
         if second != _EQUALS or third == _EQUALS or third == _TILDE or third == _GREATER:
-            t, word = t + 1, np.int64(-1)
+            t, word = t + 1, -1
     p.states[start:t] = ground
     before = codes[start - 1] if start > 0 else np.uint32(0)
     is_member = before == _POINT or before == _COLON
-    is_variable = before == _AT or before == _DOLLAR or _BIG_A <= codes[start] <= _BIG_Z or _ZERO <= codes[start] <= _NINE
+    is_variable = (
+        before == _AT or before == _DOLLAR or _BIG_A <= codes[start] <= _BIG_Z or _ZERO <= codes[start] <= _NINE
+    )
     is_operand = is_member or word not in _EXPECT_OPERAND
     _follow(p, word, is_operand, is_operand and not is_variable and before != _COLON and word != _DEF)
     return t
@@ -424,14 +426,14 @@ def _read_announcement(p: _Program, t: int, ground: int) -> int:
     while stop < n and (codes[stop] != mark and codes[stop] != _NEWLINE if is_quoted else _is_word(codes[stop])):
         stop += 1
     is_name = _BIG_A <= mark <= _BIG_Z or mark == _UNDERSCORE or (is_indented and _SMALL_A <= mark <= _SMALL_Z)
-    is_closed = not is_quoted or at(codes, stop) == mark
-    if not may_begin or not (is_quoted or is_name) or stop == k or not is_closed:
+    if not may_begin or not (is_quoted or is_name):
         p.states[t : t + 2] = ground
         _follow(p, 0, False, False)
         return min(t + 2, n)
-    closed = stop + 1 if is_quoted else stop
+    is_closed = not is_quoted or at(codes, stop) == mark
+    closed = stop + 1 if is_quoted and is_closed else stop
     p.states[t:closed] = ground
-    if p.counts[_N_PENDING] < _MOST_PENDING:
+    if is_closed and stop > k and p.counts[_N_PENDING] < _MOST_PENDING:
         p.pending[p.counts[_N_PENDING]] = np.array([flags, k, stop])
         p.counts[_N_PENDING] += 1
     _follow(p, 0, True, False)

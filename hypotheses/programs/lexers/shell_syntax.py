@@ -1,7 +1,7 @@
 """Tells code, comments and strings apart in shell scripts, without looking ahead.
 
-What stands within each other (quotes, substitutions, here-documents) is a stack of levels. A reader of a token fills its
-states, and changes the stack.
+What stands within each other (quotes, substitutions, here-documents) is a stack of levels. A reader of a token fills
+its states, and changes the stack.
 """
 
 from typing import NamedTuple
@@ -18,8 +18,8 @@ _TOP, _QUOTED, _DOCUMENT, _COMMANDS, _TICKS, _PARAMETER, _ARITHMETIC = range(7)
 """Kinds of levels: the script, text in quotes, a here-document, `$(…)`, back-ticks, `${…}`, `((…))`."""
 
 _KIND, _DEPTH, _CASES, _START, _STOP, _FLAGS = range(6)
-"""Columns of a level: its kind, open parentheses, open `case` commands, where the word is that ends a here-document, and
-flags."""
+"""Columns of a level: its kind, open parentheses, open `case` commands, where the word is that ends a here-document,
+and flags."""
 
 _SKIPS_TABS, _IS_VERBATIM = 1, 2  # of a here-document: tabs may precede its end; it is not expanded
 _IS_QUOTED = 4  # of `${…}`: it is in quotes, in which an apostrophe has no meaning
@@ -126,7 +126,7 @@ def _pop(s: _Script) -> None:
 def _is_text(s: _Script) -> bool:
     """Tell whether the innermost level is text."""
     kind = s.levels[s.counts[_N_LEVELS] - 1, _KIND]
-    return kind == _QUOTED or kind == _DOCUMENT
+    return bool(kind == _QUOTED or kind == _DOCUMENT)
 
 
 @njit(cache=True)
@@ -179,7 +179,7 @@ def _read_document(s: _Script, t: int) -> int:
                     _mark(s, stop - 1, stop)
                     _pop(s)
                     s.states[stop - 1] = _ground(s)
-                    return stop
+                    return int(stop)
                 s.states[stop - 1] = FIELD if s.counts[_N_TEXTS] > 1 else CODE  # it was taken for the end
                 t = stop
                 continue
@@ -318,9 +318,9 @@ def _read_comment(s: _Script, t: int, in_ticks: bool) -> int:
 @njit(cache=True)
 def _read_word(s: _Script, t: int, ground: int) -> int:
     """Read a word, up to a quotation mark, a dollar or its end, and count the open `case` commands."""
-    start, word = t, np.int64(0)
+    start, word = t, 0
     while t < len(s.codes) and (s.codes[t] >= 128 or not _ENDS_WORD[s.codes[t]]):
-        word = word << 8 | np.int64(s.codes[t]) if s.codes[t] < 128 and 0 <= word < LONGEST_PACKED else np.int64(-1)
+        word = word << 8 | int(s.codes[t]) if s.codes[t] < 128 and 0 <= word < LONGEST_PACKED else -1
         s.states[t] = ground
         t += 1
     begins_command = s.counts[_LAST] in _COMMAND_FOLLOWS or s.counts[_WORD] in _WORDS_BEFORE_COMMANDS
@@ -336,11 +336,11 @@ def _read_parenthesis(s: _Script, t: int, kind: int, ground: int) -> int:
     """Read a parenthesis, which may open or close a level."""
     code, level = s.codes[t], s.levels[s.counts[_N_LEVELS] - 1]
     s.counts[_WORD], s.counts[_LAST] = 0, code
-    if code == _ROUND_OPEN and kind != _ARITHMETIC and at(s.codes, t + 1) == _ROUND_OPEN:
-        if t == 0 or s.codes[t - 1] in _WORD_ENDS:
-            s.states[t + 1] = ground
-            _push(s, _ARITHMETIC, 2, 0)
-            return t + 2
+    begins_word = t == 0 or s.codes[t - 1] in _WORD_ENDS
+    if code == _ROUND_OPEN and kind != _ARITHMETIC and begins_word and at(s.codes, t + 1) == _ROUND_OPEN:
+        s.states[t + 1] = ground
+        _push(s, _ARITHMETIC, 2, 0)
+        return t + 2
     if code == _ROUND_OPEN:
         level[_DEPTH] += 1
         return t + 1

@@ -94,6 +94,14 @@ _SCRIPT = Syntax(
     has_regex=True,
 )
 SYNTAXES = {
+    "c": Syntax(
+        _SLASHES,
+        is_continued=True,
+        documents_slashes=True,
+        documents_bangs=True,
+        documents_stars=True,
+        apostrophe=CHAR_IN_MARKS,
+    ),
     "c++": Syntax(
         _SLASHES,
         is_continued=True,

@@ -42,7 +42,7 @@ def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) 
     states = np.zeros(n, np.uint8)
     braces = np.zeros(n // 2 + 2 if s.has_templates else 1, np.int32)  # open in the code of each open template
     n_templates = 0
-    start, stop, word, before = 0, -1, np.int64(0), np.int64(0)  # the last word, and the one before
+    start, stop, word, before = 0, -1, 0, 0  # the last word, and the one before
     has_operand, had_operand = False, False  # the last token ends an operand, and so did the one before
     doc_end = -2  # the newline that ended the last doc comment
     body = (-1, -1)  # the tag of the dollar quotes within which code is
@@ -69,10 +69,10 @@ def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) 
             has_operand = True
         elif kind == kinds.TEXT:
             is_prefix = stop == t
-            t = read_string(codes, states, whole, s, start if is_prefix else t, t, word if is_prefix else np.int64(0))
+            t = read_string(codes, states, whole, s, start if is_prefix else t, t, word if is_prefix else 0)
             has_operand = True
         elif kind == kinds.CHARACTER:
-            t = read_character(codes, states, whole, s, t, word if stop == t else np.int64(0))
+            t = read_character(codes, states, whole, s, t, word if stop == t else 0)
         elif kind == kinds.QUOTED_NAME or (kind == kinds.RAW and not s.has_templates):
             closed = end_of_string(codes, t + 1, code, True, False, False)
             t = fill(codes, states, whole, t, t, closed, NAME if kind == kinds.QUOTED_NAME else STRING)
@@ -101,7 +101,7 @@ def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) 
 @njit(cache=True)
 def _read_word(codes: NDArray[np.uint32], s: Syntax, t: int) -> tuple[int, int]:
     """Return where a word ends that begins at `t`, and its last 8 letters, packed; in small letters for SQL."""
-    word = np.int64(0)
+    word = 0
     is_number = _ZERO <= codes[t] <= _NINE
     n = len(codes)
     while t < n:
@@ -113,7 +113,7 @@ def _read_word(codes: NDArray[np.uint32], s: Syntax, t: int) -> tuple[int, int]:
             if not is_inner:
                 break
         if s.is_doubled and _BIG_A <= code <= _BIG_Z:
-            code += 32
-        word = word << 8 | np.int64(code if code < 128 else 1)
+            code = code + np.uint32(32)
+        word = word << 8 | int(code if code < 128 else 1)
         t += 1
     return t, word
