@@ -115,11 +115,12 @@ def main() -> None:
     for language in arguments.language or GRAMMARS:
         n_chars, agreements = compare(arguments.programs, language, arguments.hypothesis or list(NAMES))
         for name, agreement in agreements.items():
-            long = [difference for difference in agreement.differences if difference.stop - difference.start > 100]
+            n_long = sum(difference.stop - difference.start > 100 for difference in agreement.differences)
             print(
-                f"{language:>10}  {name:<16}  {n_chars:>9,} characters, {agreement.n_chars / max(n_chars, 1):6.1%} parsed, "
-                f"{agreement.n_true / max(agreement.n_chars, 1):7.3%} True, agreement {agreement.share:.5f}, "
-                f"F1 {agreement.f1:.4f}, {len(long)} differences over 100 characters",
+                f"{language:>10}  {name:<16}  {n_chars:>9,} characters, "
+                f"{agreement.n_chars / max(n_chars, 1):6.1%} read, "
+                f"{agreement.n_true / max(agreement.n_chars, 1):7.3%} True, "
+                f"agreement {agreement.share:.5f}, F1 {agreement.f1:.4f}, {n_long} differences over 100 characters",
                 flush=True,
             )
             largest = sorted(agreement.differences, key=lambda difference: difference.start - difference.stop)

@@ -81,9 +81,9 @@ PIECES: list[tuple[str, str, str, str]] = [
     ),
     (
         "go",
-        'func (a *A) f(g func(int) b) (c, d int) { if x := h(); x > 1 { y } }\ntype T func(int)\nvar v = map[string]func(){"a": b}\n',
-        "............................................xxxxxxxxxxxxxxxxx...........................................................",
-        "........................................xxxxxxxxxxxxxxxxxxxxxxxxxxx.....................................................",
+        'func (a *A) f(g func(int) b) (c, d int) { if x := h(); x > 1 { y } }\nvar v = []func(){"a": b}\n',
+        "............................................xxxxxxxxxxxxxxxxx.................................",
+        "........................................xxxxxxxxxxxxxxxxxxxxxxxxxxx...........................",
     ),
     (
         "go",
@@ -147,9 +147,9 @@ PIECES: list[tuple[str, str, str, str]] = [
     ),
     (
         "sql",
-        "CREATE FUNCTION f(a int) RETURNS int AS $x$\nBEGIN\n  IF a > $1 THEN b; ELSIF c THEN d; END IF;\nEND $x$ LANGUAGE plpgsql;\n",
-        "......................................................xxxxxxxxxxx..........xxxxxx.......................................",
-        "..........................................xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx....................",
+        "CREATE FUNCTION f() AS $x$\nBEGIN IF a > $1 THEN b; ELSIF c THEN d; END IF;\nEND $x$ LANGUAGE plpgsql;\n",
+        "...................................xxxxxxxxxxx..........xxxxxx.......................................",
+        ".........................xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx....................",
     ),
     (
         "sql",

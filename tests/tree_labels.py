@@ -210,10 +210,11 @@ def label(text: str, language: str) -> Reference:
             _add_comment(source, grammar, labels, start, stop)
         elif (node.is_named and node.type in grammar.strings) or (language == "sql" and _is_string(node)):
             _add_string(source, grammar, labels, node)
-        elif node.type in grammar.numbers or (language == "sql" and _is_number(node)):
+        elif (node.is_named and node.type in grammar.numbers) or (language == "sql" and _is_number(node)):
             _add_number(text, labels, start, stop)
         elif node.type in words or node.type in grammar.words or node.type.startswith("keyword_"):
             is_word = language != "sql" or node.type.startswith("keyword_")
+            is_word = is_word and not (node.type == "primitive_type" and source.text[start:stop].endswith("_t"))
             labels["in_keyword"][start:stop] |= is_word and (not node.is_named or node.child_count == 0)
         if node.is_named:
             if is_misread(node, language):
@@ -227,6 +228,8 @@ def label(text: str, language: str) -> Reference:
         labels[name] &= ~labels["in_comment"]
     sounds = {name: sound & read if name in _STRUCTURE else sound for name in NAMES}
     sounds["in_function_body"] = sounds["in_function_body"] & is_body_known
+    if not grammar.numbers and language != "sql":
+        sounds["in_number"] = np.zeros(len(text), bool)
     return Reference(labels, sounds)
 
 

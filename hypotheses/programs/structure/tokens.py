@@ -90,7 +90,7 @@ def _read(
     """Return the fields of `Tokens`."""
     size = len(codes) * 3 // 2 + 4  # the most that there can be; memory that is not used costs nothing
     kinds, starts, ends = np.empty(size, np.int64), np.empty(size, np.int32), np.empty(size, np.int32)
-    n, number, begun = 0, 0, -1  # tokens; the number of the word that is being read, and where it began
+    n, number, begun = 0, np.int64(0), -1  # tokens; the number of the word that is being read, and where it began
     was_comment, was_value, has_flags = False, False, False
     n_expansions = 0  # of shells: ${ that are open in this line
     for t in range(len(codes) + 1):
@@ -119,7 +119,7 @@ def _read(
             ends[n - 1] = t + 1
         elif is_in_word:
             if begun < 0:
-                begun, number = t, 0
+                begun, number = t, np.int64(0)
             letter = code + _CASE if words == ANY_CASE and _A <= code <= _Z else code
             number = (number * 257 + letter) & _HASH_BITS
             if number | _IS_WORD == closer or number | _IS_WORD == other_closer:
