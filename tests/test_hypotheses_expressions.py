@@ -198,7 +198,7 @@ def test_parameters_are_read_in_the_types_of_the_function() -> None:
         ("in_quotes:3", "'in_quotes' is spelled in_quotes: it takes no parameters, but got '3'; remove it"),
         ("rare_char:2", "its share must be above 0 and below 1, but is 2"),
         ("surprisal:99", "its order must be from 1 to 12"),
-        ("in_comment:java", "knows the languages auto, python, c, not 'java'.* token:Comment,java"),
+        ("in_comment:kotlin", "knows the languages auto, c, .*, typescript, not 'kotlin'.* token:Comment,kotlin"),
         ("regex:(", r"the pattern '\(' cannot be read: missing \)"),
         ("token:Comment", "the name of the text .there is none. does not tell its language"),
         ("token:Comment,klingon", "no lexer for 'klingon'"),

@@ -24,7 +24,8 @@ def in_preprocessor(text: str, language: str = "auto", *, file_name: str = "") -
     r"""Is the text, as read so far, in a line for the preprocessor of C?
 
     Such a line begins with `#`, after nothing but blanks, outside comments and strings, and ends with its newline,
-    unless a backslash precedes that. Python has none. The language is decided as in `in_comment`.
+    unless a backslash precedes that. Languages other than C and C++ have none. The language is decided as in
+    `in_comment`.
 
     >>> in_preprocessor("a;\n#define b \\\nc\nd", "c").marks()
     '...xxxxxxxxxxxxx..'
@@ -57,9 +58,12 @@ def expression_depth(text: str, language: str = "auto", *, file_name: str = "") 
 def in_keyword(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
     """Is the character part of a keyword?
 
-    A keyword of Python or C, outside comments, strings and lines for the preprocessor; the code in the braces of an
-    f-string counts. It looks ahead, to the end of the word. The language is decided as in `in_comment`, for each word
-    at its end.
+    A reserved word of the language, outside comments, strings and lines for the preprocessor; the code in the braces of
+    an f-string or a template counts. Words that are reserved only at some places count there: `async`, `of`, `from` and
+    `type` of JavaScript and TypeScript, `qualified` of Haskell in an import, `if` of shell where a command begins. A
+    word behind a point or in front of a colon (`x.delete`, `if: 1`) is none in JavaScript, TypeScript and Ruby. It
+    looks ahead, to the end of the word and to what decides this. The language is decided as in `in_comment`, for each
+    word at its end.
 
     >>> print(in_keyword.mark("for i in format:"))
     for i in format:
@@ -75,7 +79,8 @@ def in_identifier(text: str, language: str = "auto", *, file_name: str = "") -> 
 
     A name is a word that begins with a letter or underscore, is not a keyword, and is outside comments, strings and
     lines for the preprocessor. In Python, the braces of an f-string contain code: names in them count, also in braces
-    within a format, but not the format itself or the `r` of `!r`. It looks ahead, to the end of the word.
+    within a format, but not the format itself or the `r` of `!r`. In shell scripts, only variables and the functions
+    that are defined are names; in SQL, names in marks are, too. It looks ahead, to the end of the word.
 
     >>> print(in_identifier.mark("for i in format:"))
     for i in format:

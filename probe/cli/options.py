@@ -45,8 +45,8 @@ AllOption = Annotated[bool, Option("--all", help="All hypotheses that apply to t
 LanguageOption = Annotated[
     str | None,
     Option(
-        help="Language of the text, for hypotheses that depend on it: python or c (for `token`, any language that "
-        "Pygments supports).",
+        help="Language of the text, for hypotheses that depend on it, such as python, c or rust (for `token`, any "
+        "language that Pygments supports).",
         show_default=False,
     ),
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.characters import LONGEST_PACKED, pack
+from hypotheses.characters import pack
 from hypotheses.programs.lexers.literals import at, end_of_line, same
 from hypotheses.programs.lexers.states import CODE, COMMENT, DATA, FIELD, REGEX, STRING
 
@@ -46,6 +46,13 @@ _EXPECT_OPERAND = tuple(
 )  # fmt: skip
 _BEGIN, _END = tuple(ord(char) for char in "=begin"), tuple(ord(char) for char in "=end")
 _END_OF_PROGRAM = tuple(ord(char) for char in "__END__")
+_SIGN, _WORD_PART, _BLANK = range(3)
+_KINDS = np.array(  # of ASCII characters
+    [
+        _WORD_PART if chr(n).isalnum() or n == _UNDERSCORE else _BLANK if chr(n) in " \t\r\f\v" else _SIGN
+        for n in range(128)
+    ]
+)
 
 
 class _Program(NamedTuple):
@@ -136,19 +143,26 @@ def _follow(p: _Program, word: int, is_operand: bool, is_call: bool) -> None:
 @njit(cache=True)
 def _is_word(code: int) -> bool:
     """Tell whether a character may be part of a word."""
-    is_letter = _SMALL_A <= code <= _SMALL_Z or _BIG_A <= code <= _BIG_Z
-    return is_letter or _ZERO <= code <= _NINE or code == _UNDERSCORE or code >= 128
+    return code >= 128 or _KINDS[code] == _WORD_PART
 
 
 @njit(cache=True)
 def _spells(codes: NDArray[np.uint32], t: int, word: tuple[int, ...]) -> bool:
     """Tell whether a line begins at `t` with a word, which a blank or the end of the text follows."""
+    if not _begins_with(codes, t, word):
+        return False
+    return t + len(word) == len(codes) or codes[t + len(word)] in _BLANKS
+
+
+@njit(cache=True)
+def _begins_with(codes: NDArray[np.uint32], t: int, word: tuple[int, ...]) -> bool:
+    """Tell whether a line begins at `t` with these characters."""
     if t > 0 and codes[t - 1] != _NEWLINE:
         return False
-    for n, char in enumerate(word):
-        if at(codes, t + n) != char:
-            return False
-    return t + len(word) == len(codes) or codes[t + len(word)] in _BLANKS
+    n = 0
+    while n < len(word) and at(codes, t + n) == word[n]:
+        n += 1
+    return n == len(word)
 
 
 @njit(cache=True)
@@ -228,24 +242,36 @@ def _read_document(p: _Program, t: int) -> int:
 
 @njit(cache=True)
 def _read_code(p: _Program, t: int) -> int:
-    """Read a token of code."""
-    codes, code, ground = p.codes, p.codes[t], _ground(p)
-    p.states[t] = ground
+    """Read words and blanks, and a sign behind them with what it opens."""
+    codes, n, ground = p.codes, len(p.codes), _ground(p)
+    while t < n:
+        kind = _KINDS[codes[t]] if codes[t] < 128 else _WORD_PART
+        if kind == _BLANK:
+            p.states[t] = ground
+            t += 1
+        elif kind == _SIGN:
+            p.states[t] = ground
+            return _read_sign(p, t, ground)
+        elif codes[t] == _UNDERSCORE and p.counts[_N_LEVELS] == 1 and _spells(codes, t, _END_OF_PROGRAM):
+            p.states[t + 7 :] = DATA
+            return n
+        else:
+            t = _read_word(p, t, ground)
+    return t
+
+
+@njit(cache=True)
+def _read_sign(p: _Program, t: int, ground: int) -> int:
+    """Read a sign, and what belongs to it."""
+    codes, code = p.codes, p.codes[t]
     if code == _HASH:
         stop = end_of_line(codes, t, False)
         p.states[t:stop] = COMMENT
         return stop
-    if _is_word(code):
-        if p.counts[_N_LEVELS] == 1 and code == _UNDERSCORE and _spells(codes, t, _END_OF_PROGRAM):
-            p.states[t + 7 :] = DATA
-            return len(codes)
-        return _read_word(p, t, ground)
     if code == _NEWLINE:
         _follow(p, 0, False, False)
         if p.counts[_N_PENDING] > 0:
             _open_document(p, t)
-    elif code in _BLANKS:
-        return t + 1
     elif code == _QUOTE or code == _APOSTROPHE or (code == _BACK_TICK and p.counts[_WORD] != _DEF):
         flags = 0 if code == _APOSTROPHE else _IS_EXPANDED
         return _open_text(p, t, STRING, code, flags, t)
@@ -262,13 +288,13 @@ def _read_code(p: _Program, t: int) -> int:
     elif code == _COLON or code == _DOLLAR or code == _BACKSLASH:
         return _read_pair(p, t, ground)
     else:
-        _read_sign(p, t, code)
+        _read_operator(p, t, code)
     return t + 1
 
 
 @njit(cache=True)
-def _read_sign(p: _Program, t: int, code: int) -> None:
-    """Read a sign, which may close code in a text."""
+def _read_operator(p: _Program, t: int, code: int) -> None:
+    """Read a bracket, which may close code in a text, or an operator."""
     level = p.levels[p.counts[_N_LEVELS] - 1]
     if code == _CLOSE and p.counts[_N_LEVELS] > 1 and level[_DEPTH] == 0:
         _pop(p)
@@ -361,19 +387,21 @@ def _read_word(p: _Program, t: int, ground: int) -> int:
     codes, n, start = p.codes, len(p.codes), t
     word = 0
     while t < n and _is_word(codes[t]):
-        word = word << 8 | int(codes[t]) if codes[t] < 128 and 0 <= word < LONGEST_PACKED else -1
+        word = word << 8 | int(codes[t] & 0x7F)
         t += 1
+    word = word if t - start <= 8 else -1
     if t < n and (codes[t] == _QUESTION or codes[t] == _BANG):
         second, third = at(codes, t + 1), at(codes, t + 2)
         if second != _EQUALS or third == _EQUALS or third == _TILDE or third == _GREATER:
             t, word = t + 1, -1
-    p.states[start:t] = ground
+    if ground != CODE:
+        p.states[start:t] = ground
     before = codes[start - 1] if start > 0 else np.uint32(0)
     is_member = before == _POINT or before == _COLON
     is_variable = (
         before == _AT or before == _DOLLAR or _BIG_A <= codes[start] <= _BIG_Z or _ZERO <= codes[start] <= _NINE
     )
-    is_operand = is_member or word not in _EXPECT_OPERAND
+    is_operand = is_member or word < 0 or word not in _EXPECT_OPERAND
     _follow(p, word, is_operand, is_operand and not is_variable and before != _COLON and word != _DEF)
     return t
 
@@ -395,13 +423,15 @@ def _read_equals(p: _Program, t: int, ground: int) -> int:
     start, t = t, t + 6
     p.states[t - 1 : t] = COMMENT
     while t < n:
-        if codes[t - 1] == _NEWLINE and _spells(codes, t, _END):
+        if codes[t - 1] == _NEWLINE and _begins_with(codes, t, _END):
             p.states[t : t + 3] = COMMENT
-            p.states[t + 3] = CODE
-            _mark(p, start, t + 4, COMMENT)
-            stop = end_of_line(codes, t + 4, False)
-            p.states[t + 4 : stop] = COMMENT
-            return stop
+            if _spells(codes, t, _END):
+                _mark(p, start, t + 4, COMMENT)
+                stop = end_of_line(codes, t + 4, False)
+                p.states[t + 4 : stop] = COMMENT
+                return stop
+            t += 4  # the last of these was taken for the end
+            continue
         p.states[t] = COMMENT
         t += 1
     _mark(p, start, n, COMMENT)

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.characters import LONGEST_PACKED, pack
+from hypotheses.characters import pack
 from hypotheses.programs.lexers.literals import at, end_of_string, same
 from hypotheses.programs.lexers.states import CODE, COMMENT, FIELD, STRING
 
@@ -32,7 +32,6 @@ _MOST_PENDING = 16  # here-documents that are announced in one line
 
 _NEWLINE, _BACKSLASH, _QUOTE, _APOSTROPHE, _BACK_TICK, _HASH, _DOLLAR, _DASH, _TAB = (ord(c) for c in "\n\\\"'`#$-\t")
 _ROUND_OPEN, _ROUND_CLOSE, _OPEN, _CLOSE, _LESS, _SPACE, _RETURN = (ord(char) for char in "(){}< \r")
-_BLANKS = tuple(ord(char) for char in " \t\r")
 _WORD_ENDS = tuple(ord(char) for char in " \t\r\n;&|()<>")
 _PARAMETERS = tuple(ord(char) for char in "#$?!@*-0123456789")
 _COMMAND_FOLLOWS = tuple(ord(char) for char in "\n;&|({!")
@@ -260,20 +259,32 @@ def _open_quotes(s: _Script, t: int) -> None:
 
 @njit(cache=True)
 def _read_code(s: _Script, t: int, kind: int) -> int:
-    """Read a token of code, on a level of this kind."""
+    """Read words and blanks, and a sign behind them, on a level of this kind."""
+    ground = _ground(s)
+    while t < len(s.codes):
+        code = s.codes[t]
+        if code == _SPACE or code == _TAB or code == _RETURN:
+            s.states[t] = ground
+            t += 1
+        elif code == _HASH and kind != _ARITHMETIC and (t == 0 or s.codes[t - 1] in _WORD_ENDS):
+            t = _read_comment(s, t, kind == _TICKS)
+        elif code >= 128 or not _ENDS_WORD[code]:
+            t = _read_word(s, t, ground)
+        else:
+            return _read_sign(s, t, kind, ground)
+    return t
+
+
+@njit(cache=True)
+def _read_sign(s: _Script, t: int, kind: int, ground: int) -> int:
+    """Read a sign, and what belongs to it, on a level of this kind."""
     code = s.codes[t]
     if code == _DOLLAR:
         s.counts[_WORD], s.counts[_LAST] = 0, code
         return _read_dollar(s, t, False)
     if code == _APOSTROPHE:
         return _fill(s, t, t, end_of_string(s.codes, t + 1, _APOSTROPHE, True, False, False))
-    if code == _HASH and kind != _ARITHMETIC and (t == 0 or s.codes[t - 1] in _WORD_ENDS):
-        return _read_comment(s, t, kind == _TICKS)
-    s.states[t] = ground = _ground(s)
-    if code in _BLANKS:
-        return t + 1
-    if code >= 128 or not _ENDS_WORD[code]:
-        return _read_word(s, t, ground)
+    s.states[t] = ground
     if code == _QUOTE:
         _open_quotes(s, t)
     elif code == _BACK_TICK and kind == _TICKS:
@@ -320,9 +331,11 @@ def _read_word(s: _Script, t: int, ground: int) -> int:
     """Read a word, up to a quotation mark, a dollar or its end, and count the open `case` commands."""
     start, word = t, 0
     while t < len(s.codes) and (s.codes[t] >= 128 or not _ENDS_WORD[s.codes[t]]):
-        word = word << 8 | int(s.codes[t]) if s.codes[t] < 128 and 0 <= word < LONGEST_PACKED else -1
-        s.states[t] = ground
+        word = word << 8 | int(s.codes[t] & 0x7F)
         t += 1
+    word = word if t - start <= 8 else -1
+    if ground != CODE:
+        s.states[start:t] = ground
     begins_command = s.counts[_LAST] in _COMMAND_FOLLOWS or s.counts[_WORD] in _WORDS_BEFORE_COMMANDS
     if begins_command and (start == 0 or s.codes[start - 1] in _WORD_ENDS or s.codes[start - 1] == _BACK_TICK):
         level = s.levels[s.counts[_N_LEVELS] - 1]
