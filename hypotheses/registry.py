@@ -28,6 +28,7 @@ TOPICS = (
     "latex",
     "phases",
     "code",
+    "structure",
     "speech",
     "statistics",
     "patterns",

@@ -4,27 +4,19 @@ import functools
 from collections.abc import Iterable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.built_in.nesting import ROUND, SQUARE, depth_of
-from hypotheses.characters import LONGEST_PACKED, pack, traits
+from hypotheses.characters import traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.programs.directives import directives
 from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, DOCSTRING, FIELD, STRING
 from hypotheses.programs.lexers.states import NAME as QUOTED_NAME
 from hypotheses.programs.program import Program, Reading, read_program
 from hypotheses.programs.words import KEYWORD, NAME, table, whole_words, words_of_shell
 
-_NEWLINE, _HASH, _SLASH, _POINT, _BACKSLASH, _RETURN, _COLON, _SEMICOLON, _EQUALS, _QUOTE, _APOSTROPHE = (
-    ord(char) for char in "\n#/.\\\r:;=\"'"
-)
-_ROUND_OPEN, _ROUND_CLOSE, _CURLY_OPEN, _CURLY_CLOSE = (ord(char) for char in "(){}")
-_OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
-_SPACE, _TAB = ord(" "), ord("\t")
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
-_IF, _ELIF, _DEF, _CLASS, _ASYNC = (pack(word) for word in ("if", "elif", "def", "class", "async"))
-_TYPES = tuple(pack(word) for word in ("struct", "union", "enum", "class"))
 
 
 @hypothesis(kind="binary", text_kind="code")
@@ -40,31 +32,6 @@ def in_preprocessor(text: str, language: str = "auto", *, file_name: str = "") -
     """
     program = read_program(text, language, file_name)
     return Labels(_any_of(_directives_of(reading, program.codes) for reading in program.readings), "binary")
-
-
-@hypothesis(
-    kind="binary",
-    source=_SOURCE,
-    expects="In an LSTM trained on the Linux kernel, a cell was found that is on inside the conditions of if "
-    "statements.",
-    text_kind="code",
-)
-def in_if_condition(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
-    r"""Is the text, as read so far, inside the condition of an `if`?
-
-    In languages like C: from the parenthesis after `if` to the one that closes it, which is False (or to a `;` or
-    closing brace, if it is unclosed). In Python: from the character after an `if` or `elif` that begins a statement to
-    the colon, which is False; the `if` of an expression does not count. The language is decided as in `in_comment`.
-
-    >>> in_if_condition("if (f(a)) b;", "c").marks()
-    '...xxxxx....'
-    >>> in_if_condition("x = 1\nif y[1:]: pass\n", "python").marks()
-    '........xxxxxx.......'
-    """
-    program = read_program(text, language, file_name)
-    kernels = {"python": _python_conditions, "braces": _c_conditions}
-    labels = (kernels[r.language.style](program.codes, r.states) & r.is_possible for r in program.readings)
-    return Labels(_any_of(labels), "binary")
 
 
 @hypothesis(
@@ -127,26 +94,6 @@ def in_identifier(text: str, language: str = "auto", *, file_name: str = "") -> 
     return Labels(_words(program, is_keyword=False), "binary")
 
 
-@hypothesis(kind="binary", source=_SOURCE, text_kind="code")
-def in_function_body(text: str, language: str = "auto", *, file_name: str = "") -> Labels:
-    r"""Is the text, as read so far, inside the body of a function?
-
-    In Python: from the colon that ends the header of a `def` to the first code that is not indented more than the
-    `def`; of functions within functions, the outermost counts. In languages like C: from an opening brace after a
-    closing parenthesis to the brace that closes it, or else to a closing brace at the beginning of a line. Words may
-    come between the parenthesis and the brace, but not in a statement that begins with `struct`, `union`, `enum` or
-    `class`, and there must be no `=` before. The language is decided as in `in_comment`.
-
-    >>> in_function_body("def f():\n  a\nb", "python").marks()
-    '.......xxxxxx.'
-    >>> print(in_function_body.mark("int f(a) { b; } c;"))
-    int f(a) { b; } c;
-    .........xxxxx....
-    """
-    program = read_program(text, language, file_name)
-    return Labels(_any_of(_bodies(reading, program.codes) for reading in program.readings), "binary")
-
-
 def _any_of(labels: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether any of these is True at a character."""
     return functools.reduce(np.bitwise_or, labels)
@@ -156,15 +103,7 @@ def _directives_of(reading: Reading, codes: NDArray[np.uint32]) -> NDArray[np.bo
     """Return (n_chars,) whether a character is in a line for the preprocessor, and the language is possible."""
     if not reading.language.has_preprocessor:
         return np.zeros(len(codes), np.bool_)
-    return _directives(codes, reading.states) & reading.is_possible
-
-
-def _bodies(reading: Reading, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether a character is in the body of a function, and the language is possible."""
-    if reading.language.style == "python":
-        return _python_bodies(codes, reading.states) & reading.is_possible
-    directives = _directives(codes, reading.states)
-    return _c_bodies(codes, reading.states, directives) & reading.is_possible
+    return directives(codes, reading.states) & reading.is_possible
 
 
 def _words(program: Program, *, is_keyword: bool) -> NDArray[np.bool_]:
@@ -181,195 +120,3 @@ def _words(program: Program, *, is_keyword: bool) -> NDArray[np.bool_]:
     no_names = program.is_any(COMMENT, DOC_COMMENT, STRING, DOCSTRING)
     is_name: NDArray[np.bool_] = ((words == NAME) & ~no_names) | program.is_any(QUOTED_NAME)
     return is_name
-
-
-@njit(cache=True)
-def _directives(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether a character is in a line for the preprocessor of C."""
-    labels = np.zeros(len(codes), np.bool_)
-    inside, line_begins, continued = False, True, False
-    for t, code in enumerate(codes):
-        if code == _NEWLINE:
-            in_block = c[t] == COMMENT or c[t] == DOC_COMMENT
-            inside = inside and (continued or in_block)
-            line_begins = not in_block
-        elif line_begins and code == _HASH and c[t] == CODE:
-            inside, line_begins = True, False
-        elif code != _SPACE and code != _TAB and code != _RETURN:
-            line_begins = False
-        continued = code == _BACKSLASH or (continued and code == _RETURN)
-        labels[t] = inside
-    return labels
-
-
-@njit(cache=True)
-def _c_conditions(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether a character is in the condition of an `if` of C."""
-    labels = np.zeros(len(codes), np.bool_)
-    word = 0  # the word just read, packed; -1 if it is too long, or more than a word
-    condition_next = False  # an opening parenthesis begins a condition
-    n_braces = 0  # open within the condition
-    last, is_directive = np.uint32(0), False  # the last character that is not blank; the word follows a #
-    depth = 0  # of parentheses in the condition; 0 outside
-    for t, code in enumerate(codes):
-        if c[t] == CODE:
-            is_small = 97 <= code <= 122
-            is_word = is_small or 65 <= code <= 90 or 48 <= code <= 57 or code == 95 or code > 127
-            if depth > 0:
-                if code == _ROUND_OPEN:
-                    depth += 1
-                elif code == _ROUND_CLOSE:
-                    depth -= 1
-                elif code == _CURLY_OPEN:
-                    n_braces += 1
-                elif n_braces > 0:
-                    n_braces -= code == _CURLY_CLOSE
-                elif code == _CURLY_CLOSE or code == _SEMICOLON:
-                    depth = 0
-            elif code == _ROUND_OPEN and (condition_next or (word == _IF and not is_directive)):
-                depth, n_braces, condition_next = 1, 0, False
-            elif is_word:
-                if word == 0:
-                    is_directive = last == _HASH
-                last = code
-                word = word << 8 | code if is_small and 0 <= word < LONGEST_PACKED else -1
-                condition_next = False
-            else:
-                is_blank = code == _SPACE or code == _TAB or code == _NEWLINE or code == _RETURN or code == _SLASH
-                condition_next = is_blank and (condition_next or (word == _IF and not is_directive))
-                last = last if is_blank else code
-            if not is_word:
-                word = 0
-        labels[t] = depth > 0
-    return labels
-
-
-@njit(cache=True)
-def _python_conditions(codes: NDArray[np.uint32], python: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether a character is in the condition of an `if` or `elif` statement of Python."""
-    labels = np.zeros(len(codes), np.bool_)
-    word = 0  # the first word of the line, packed; -1 behind it
-    inside, continued = False, False
-    depth = 0  # of brackets
-    ended = -2  # where a colon ended the condition, which may belong to :=
-    for t, code in enumerate(codes):
-        if python[t] == CODE:
-            if word > 0 and not 97 <= code <= 122:
-                is_whole = not (48 <= code <= 57 or 65 <= code <= 90 or code == 95 or code > 127 or code == _EQUALS)
-                if (word == _DEF or word == _CLASS) and is_whole:
-                    depth = 0  # no bracket is open where one of these begins a line
-                inside = (word == _IF or word == _ELIF) and is_whole and depth == 0
-                word = -1
-            if code in _OPENING:
-                depth += 1
-            elif code in _CLOSING:
-                depth = max(depth - 1, 0)
-            if code == _NEWLINE:
-                inside = inside and (depth > 0 or continued)
-                word = 0 if not inside else -1
-            elif inside and code == _COLON and depth == 0:
-                inside, ended = False, t
-            elif ended == t - 1 and code == _EQUALS:
-                inside = True
-            elif word >= 0 and 97 <= code <= 122:
-                word = word << 8 | code if word < LONGEST_PACKED else -1
-            elif code != _SPACE and code != _TAB:
-                word = -1
-            continued = code == _BACKSLASH or (continued and code == _RETURN)
-        elif python[t] != COMMENT:
-            word = -1
-        labels[t] = inside
-    return labels
-
-
-@njit(cache=True)
-def _c_bodies(codes: NDArray[np.uint32], c: NDArray[np.uint8], directives: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether a character is in the body of a function of C."""
-    labels = np.zeros(len(codes), np.bool_)
-    depth = 0  # of braces in the body; 0 outside
-    has_parentheses, has_equals = False, False  # in the statement so far
-    is_type = False  # the statement begins with struct or the like
-    n_open = 0  # parentheses
-    word, is_first = 0, True  # the first word of the statement, packed; no other word has been read
-    last = np.uint32(0)  # the last character that is not blank
-    for t, code in enumerate(codes):
-        if c[t] == CODE and not directives[t]:
-            if depth > 0:
-                if code == _CURLY_OPEN:
-                    depth += 1
-                elif code == _CURLY_CLOSE:
-                    at_margin = t == 0 or codes[t - 1] == _NEWLINE
-                    depth = 0 if at_margin else depth - 1
-            elif (
-                code == _CURLY_OPEN
-                and has_parentheses
-                and not has_equals
-                and n_open == 0
-                and (last == _ROUND_CLOSE or not is_type)
-            ):
-                depth = 1
-            is_small = 97 <= code <= 122
-            if is_first and is_small:
-                word = word << 8 | code if word < LONGEST_PACKED else word
-            elif is_first and word > 0:
-                is_type, is_first = word in _TYPES, False
-            n_open = max(n_open + (code == _ROUND_OPEN) - (code == _ROUND_CLOSE), 0)
-            has_parentheses = has_parentheses or code == _ROUND_CLOSE
-            has_equals = has_equals or (code == _EQUALS and n_open == 0)
-            if code == _SEMICOLON or code == _CURLY_OPEN or code == _CURLY_CLOSE:
-                has_parentheses = has_equals = is_type = False
-                n_open, word, is_first = 0, 0, True
-            if not (code == _SPACE or code == _TAB or code == _NEWLINE or code == _RETURN):
-                last = code
-        labels[t] = depth > 0
-    return labels
-
-
-@njit(cache=True)
-def _python_bodies(codes: NDArray[np.uint32], python: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether a character is in the body of a function of Python."""
-    labels = np.zeros(len(codes), np.bool_)
-    column = -1  # indentation of the def whose body this is; -1 outside
-    indentation, has_begun = 0, False  # of the line; whether its first code has been read
-    word = 0  # the first word of the line, packed; -1 behind it
-    in_header = False  # of a def
-    depth = 0  # of brackets
-    continued = False  # the line ends with a backslash
-    for t, code in enumerate(codes):
-        if python[t] == CODE and code == _NEWLINE:
-            if depth == 0 and not continued:
-                has_begun, word, indentation, in_header = False, 0, 0, False
-            else:
-                word = 0 if not in_header else -1
-        elif python[t] == COMMENT:
-            pass
-        elif not has_begun and (code == _SPACE or code == _TAB):
-            indentation += 1
-        else:
-            is_small = 97 <= code <= 122
-            if not has_begun:
-                has_begun = True
-                if 0 <= indentation <= column:
-                    column = -1
-            if python[t] != CODE:
-                word = -1
-            elif word >= 0 and is_small:
-                word = word << 8 | code if word < LONGEST_PACKED else -1
-            elif word == _ASYNC and (code == _SPACE or code == _TAB):
-                word = 0
-            elif word == _DEF and (code == _SPACE or code == _TAB):
-                in_header, depth, word = True, 0, -1  # no bracket is open where a def begins a line
-            elif word != 0 or not (code == _SPACE or code == _TAB):
-                word = -1
-            if python[t] == CODE and code in _OPENING:
-                depth += 1
-            elif python[t] == CODE and code in _CLOSING:
-                depth = max(depth - 1, 0)
-            elif python[t] == CODE and code == _COLON and in_header and depth == 0:
-                in_header = False
-                if column < 0:
-                    column = indentation
-        if python[t] == CODE:
-            continued = code == _BACKSLASH or (continued and code == _RETURN)
-        labels[t] = column >= 0
-    return labels

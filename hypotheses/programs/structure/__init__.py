@@ -1,0 +1,1 @@
+"""The structure of programs: conditions of `if` and bodies of functions, without looking ahead."""

@@ -1,0 +1,103 @@
+"""Conditions of `if` and right-hand sides of equations in Haskell, which go by the layout."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from hypotheses.programs.structure.tokens import CLOSER, NEWLINE, Tokens, word
+
+_OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
+_SYMBOLS = tuple(ord(char) for char in "!#$%&*+./<=>?@\\^|-~:")
+_EQUALS, _BAR, _COLON, _HASH = (ord(char) for char in "=|:#")
+_IF, _THEN, _WHERE = word("if"), word("then"), word("where")
+_HEADERS = (word("class"), word("instance"))
+_NO_EQUATIONS = tuple(
+    word(name)
+    for name in (
+        "module", "import", "data", "type", "newtype", "infix", "infixl", "infixr", "deriving", "foreign", "default",
+        "pattern", "class", "instance",
+    )
+)  # fmt: skip
+
+
+@njit(cache=True)
+def haskell_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is between `if` and the last letter of its `then`."""
+    labels = np.zeros(len(codes), np.bool_)
+    n_open, n_labelled = 0, 0  # conditions within each other; characters
+    last = 0
+    for i, kind in enumerate(tokens.kinds):
+        start, end = tokens.starts[i], tokens.ends[i]
+        if kind == NEWLINE:
+            last = kind
+            continue
+        labels[n_labelled:start] = n_open > 0
+        n_labelled = max(n_labelled, start)
+        if start == 0 or (last == NEWLINE and codes[start - 1] == NEWLINE):
+            n_open = 0  # a declaration begins: what came before was not a condition
+        if kind == CLOSER:
+            labels[start] = n_open > 1
+            n_labelled = end
+            continue
+        if kind == _BAR and last == _IF:
+            n_open -= 1  # several guards follow
+        elif kind == _IF and last != _HASH:
+            labels[n_labelled:end] = n_open > 0
+            n_open, n_labelled = n_open + 1, end
+        elif kind == _THEN:
+            n_open = max(n_open - 1, 0)
+        last = kind
+    labels[n_labelled:] = n_open > 0
+    return labels
+
+
+@njit(cache=True)
+def haskell_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is in the right-hand side of an equation.
+
+    Equations are at the margin, or in the column in which the first line of a class or an instance begins. Those
+    within others are in the right-hand side of these.
+    """
+    labels = np.zeros(len(codes), np.bool_)
+    column, begun = -1, -1  # of the equation that is being read; where its right-hand side began
+    is_equation = False  # it may be one: no :: has been read
+    in_header, methods = False, -1  # of a class or an instance; the column of its methods, -2 before the first
+    depth, line = 0, 0  # of brackets; where the line begins
+    is_directive, last = False, NEWLINE
+    for i, kind in enumerate(tokens.kinds):
+        start, end = tokens.starts[i], tokens.ends[i]
+        if kind == NEWLINE:
+            line, last, is_directive = end, kind, False
+            continue
+        if kind == CLOSER or is_directive:
+            continue
+        if last == NEWLINE:
+            is_directive = kind == _HASH and start == line
+            if is_directive:
+                continue
+            indentation = start - line
+            methods = -1 if indentation == 0 else methods
+            if indentation <= column:
+                if begun >= 0:
+                    labels[begun:start] = True
+                column, begun, is_equation = -1, -1, False
+        is_first_method = methods == -2
+        methods = start - line if is_first_method else methods
+        if is_first_method or (last == NEWLINE and (start == line or start - line == methods)):
+            column, depth = start - line, 0
+            is_equation = kind not in _NO_EQUATIONS
+            in_header = kind in _HEADERS
+        if kind == _WHERE and in_header:
+            in_header, methods = False, -2
+        depth += int(kind in _OPENING) - int(kind in _CLOSING)
+        is_first_symbol = start == 0 or codes[start - 1] not in _SYMBOLS
+        is_symbol = is_first_symbol and (end == len(codes) or codes[end] not in _SYMBOLS)
+        if is_equation and begun < 0 and depth == 0 and (kind == _EQUALS or kind == _BAR) and is_first_symbol:
+            labels[start] = True
+            begun = start if is_symbol else -1
+        elif kind == _COLON and last == _COLON and tokens.ends[i - 1] == start and depth == 0:
+            is_equation = is_equation and begun >= 0
+        last = kind
+    if begun >= 0:
+        labels[begun:] = True
+    return labels

@@ -1,0 +1,161 @@
+"""Small programs, with the conditions of `if` and the bodies of functions marked by hand."""
+
+PIECES: list[tuple[str, str, str, str]] = [
+    (
+        "c",
+        "int f(a) { if (g(a)) b; }\nint k(a)\n  int a;\n{ c; }\n",
+        "..............xxxxx................................",
+        ".........xxxxxxxxxxxxxxx....................xxxxx..",
+    ),
+    (
+        "c++",
+        "class A : B { A(int x) : a(x), b{1} { c; } bool operator==(A o) const { d; } };",
+        "...............................................................................",
+        "....................................xxxxx.............................xxxxx....",
+    ),
+    (
+        "c++",
+        "template <class T = int> auto f(T x) -> T { if constexpr (x) { y; } }",
+        ".........................................................xx..........",
+        "..........................................xxxxxxxxxxxxxxxxxxxxxxxxxx.",
+    ),
+    (
+        "c++",
+        "enum class E { A }; int x = g([&](int i) { return i; }); if (int i = f(); i) {}",
+        "............................................................xxxxxxxxxxxxxxx....",
+        ".........................................xxxxxxxxxxxx........................x.",
+    ),
+    (
+        "java",
+        "@A(1) class B { int f() throws E { if (a) b; else if (c) d; } }",
+        "......................................xx.............xx........",
+        ".................................xxxxxxxxxxxxxxxxxxxxxxxxxxx...",
+    ),
+    (
+        "java",
+        "enum E { A(1) { int f() { a; } }, B; E(int i) { b; } }",
+        "......................................................",
+        "........................xxxxx.................xxxxx...",
+    ),
+    (
+        "java",
+        "class A { static { b; } int[] c = {1}; F d = x -> { e; }; G g = new G() { int h() { i; } }; }",
+        ".............................................................................................",
+        "..................................................xxxxx...........................xxxxx......",
+    ),
+    (
+        "javascript",
+        "if (a) { b } function f(x) { if (y) { z } } class A extends g(B) { h() { i } }",
+        "...xx...........................xx............................................",
+        "...........................xxxxxxxxxxxxxxx.............................xxxx...",
+    ),
+    (
+        "javascript",
+        "const f = x => { y }, g = x => ({ z }); for (;;) { a } p.catch(e => { b });",
+        "...........................................................................",
+        "...............xxxx.................................................xxxx...",
+    ),
+    (
+        "typescript",
+        "class A { f(x: B): { c: D } { e } g(): h is { i: J } { k } }",
+        "............................................................",
+        "............................xxxx.....................xxxx...",
+    ),
+    (
+        "rust",
+        "fn f<T>(x: fn(T) -> T) -> T where T: A { if let P { x } = y && z { a } }",
+        "...........................................xxxxxxxxxxxxxxxxxxxxxx.......",
+        ".......................................xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.",
+    ),
+    (
+        "rust",
+        "fn f() { match x { Some(y) if y > 1 => z, _ => if a { b } else if c { d } } }",
+        ".............................xxxxxxxx............xxx.............xxx.........",
+        ".......xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.",
+    ),
+    (
+        "rust",
+        "static A: B = B::new(|| { c }); struct D { e: fn(F) -> G } trait H { fn i(); fn j() { k } }",
+        "...........................................................................................",
+        "........................xxxx........................................................xxxx...",
+    ),
+    (
+        "go",
+        'func (a *A) f(g func(int) b) (c, d int) { if x := h(); x > 1 { y } }\nvar v = []func(){"a": b}\n',
+        "............................................xxxxxxxxxxxxxxxxx.................................",
+        "........................................xxxxxxxxxxxxxxxxxxxxxxxxxxx...........................",
+    ),
+    (
+        "go",
+        "var f = func(x interface{}) interface{} { y }\nvar m = []struct{ a int }{{1}}\n",
+        ".............................................................................",
+        "........................................xxxx.................................",
+    ),
+    (
+        "haskell",
+        "f x\n  | x > 1 = if a then b else c\n  | otherwise = d\n  where g = h\n\nk :: Int\nk = 2\n",
+        "..................xxxxxx...........................................................",
+        "......xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...........xxxx",
+    ),
+    (
+        "haskell",
+        "instance A B where\n  f = a\n\n  x == y = b\nclass C d where { e :: f }\ndata G = H { i :: J }\n",
+        "..........................................................................................",
+        ".......................xxxxxxx..x....xxxx.................................................",
+    ),
+    (
+        "haskell",
+        "f = if | a -> b\ng = if if a then b else c then d else e\n",
+        "......x...............xxxxxxxxxxxxxxxxxxxxxxx...........",
+        "..xxxxxxxxxxxxxx..xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    ),
+    (
+        "shell",
+        'f() { if [ -z "$a" ]; then b; elif c\nthen d; fi; }\nfunction g { ${h}; }\nk() ( l )\nif-m then; echo if n\n',
+        "........xxxxxxxxxxxxxxxxx.........xxxxxx...............................................................",
+        "....xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.............xxxxxxxx......xxxx.......................",
+    ),
+    (
+        "shell",
+        "f ()\n{\n  echo { a }; { b; }\n  then=${x:-}}\n}\ng\n",
+        "...............................................",
+        ".....xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx....",
+    ),
+    (
+        "ruby",
+        "def f(a)\n  if a then b end\n  c if d && e\n  unless g; h; end\nend\nx\n",
+        ".............xxxxxx..............xxxxxxx.........xx...............",
+        "........xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx....",
+    ),
+    (
+        "ruby",
+        "def self.f(a) = a + 1\ndef g=(x); @g = x; end\nh(if: 1)\ny.each do |z| a end\n",
+        "..........................................................................",
+        "..............xxxxxxx..........xxxxxxxxxxxx...............................",
+    ),
+    (
+        "ruby",
+        "def f\n  while a do b end\n  c = if d\n    e\n  elsif g &&\n      h\n    i.end\n  end\nend\nj\n",
+        ".................................xx..............xxxxxxxxxxxxx.......................",
+        ".....xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx....",
+    ),
+    (
+        "sql",
+        "SELECT CASE WHEN a THEN 1 WHEN b THEN 2 END, CASE c WHEN 1 THEN d END;\nDROP TABLE IF EXISTS t;\n",
+        "................xxxxxx........xxxxxx...........................................................",
+        "...............................................................................................",
+    ),
+    (
+        "sql",
+        "CREATE FUNCTION f() AS $x$\nBEGIN IF a > $1 THEN b; ELSIF c THEN d; END IF;\nEND $x$ LANGUAGE plpgsql;\n",
+        "...................................xxxxxxxxxxx..........xxxxxx.......................................",
+        ".........................xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx....................",
+    ),
+    (
+        "sql",
+        "CREATE PROCEDURE p() BEGIN IF a THEN b; END IF; SELECT CASE WHEN c THEN d END; END; SELECT e;",
+        ".............................xxxxxx.............................xxxxxx.......................",
+        "..........................xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx............",
+    ),
+]
+"""Language, text, marks of `in_if_condition`, marks of `in_function_body`."""
