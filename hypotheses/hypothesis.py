@@ -169,6 +169,9 @@ class Hypothesis:
     def __or__(self, other: "Hypothesis") -> "Hypothesis":
         return self._combined_with(other, "|", _OR, disjunction)
 
+    __rand__, __ror__ = __and__, __or__  # what stands on the left is no hypothesis, and is refused
+    __array_ufunc__ = None  # an array on the left does not take the hypothesis for a number
+
     __hash__ = object.__hash__
 
     def __eq__(self, value: object) -> Any:
@@ -234,6 +237,7 @@ class Hypothesis:
         """Return the same hypothesis under another name."""
         renamed = copy.copy(self)
         renamed.name = name
+        renamed.needs = tuple((name if part == self.name else part, kinds) for part, kinds in self.needs)
         return renamed
 
     def with_parameters(self, *parameters: Any, **named: Any) -> "Hypothesis":
@@ -333,7 +337,7 @@ class Hypothesis:
         if not isinstance(other, Hypothesis):
             raise HypothesisError(
                 f"{self.name!r} {sign} {type(other).__name__}: only hypotheses combine; probe.get finds one by its "
-                "name, and probe.hypothesis makes one of a function"
+                "name, and probe.hypothesis makes one of a function or of labels"
             )
 
         def label(text: str, *, _place: Place) -> Labels:

@@ -136,8 +136,9 @@ def _unknown(name: str, spelled: str) -> HypothesisError:
         )
     if name.endswith(".py"):
         return HypothesisError(f"{name} is a file; name one of the functions in it, such as {name}:in_url")
-    if exists(Path(spelled)) and Path(spelled).suffix.lower() in SUFFIXES:
-        return HypothesisError(f"{spelled} is a file; labels in it are spelled {_FROM_FILE}{quoted(spelled)}")
+    path, _ = split_path(spelled)
+    if path.suffix.lower() in SUFFIXES and exists(path):
+        return HypothesisError(f"{path} is a file; labels in it are spelled {_FROM_FILE}{quoted(spelled)}")
     return HypothesisError(f"no hypothesis named {name!r}; {nearest(name, list(known))}")
 
 

@@ -23,6 +23,7 @@ def show_labels(
 ) -> None:
     """Show a passage coloured by a hypothesis's labels, and count the labels of the whole text."""
     from analyses.targets.labelling import label_in_pieces
+    from analyses.targets.text_kinds import reasons_against
     from hypotheses.label_warnings import warnings_of
     from hypotheses.summary import summarise
 
@@ -43,8 +44,12 @@ def show_labels(
             say(f"and {len(summary.counts) - _MOST_ROWS:,} other labels")
         if summary.counts and not any(count.n_chars for count in summary.counts if count.label != "False"):
             say(f"{hypothesis.name} is True nowhere in this text")
+        elif summary.n_missing == summary.n_chars:
+            say(f"! {visible(hypothesis.name)} has no label anywhere in this text")
         if hypothesis.unit:
             say(f"in {hypothesis.unit}")
+        for name, reason in reasons_against(hypothesis, corpus).items():
+            say(f"! the labels of {visible(name)} may mean nothing here: {visible(reason)}")
         for warning in warnings:
             say(f"! {visible(str(warning))}")
         if not warnings:
