@@ -40,6 +40,7 @@ TOPICS = (
 _IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<parameters>.*))?", re.DOTALL)
 _PATTERN = "regex:"
 _FROM_FILE = "labels:"
+_IN_HOME = re.compile(r"""(?:^|(?<=[\s(&|~]))labels:(['"]?)~/""")
 _SIGN = re.compile(r"[&|~@()<>=!'\"]")
 _QUOTED = re.compile(r"""(?:'(?:[^']|'')*'|"(?:[^"]|"")*")\s*(?:[&|@)]|$)""")
 
@@ -84,6 +85,7 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
     spelled = spelled.lstrip()
     if spelled.startswith(_PATTERN) and not _QUOTED.match(spelled, len(_PATTERN)):
         return find(spelled)  # a pattern without quotes extends to the end
+    spelled = _IN_HOME.sub(_with_home, spelled)
     if spelled.startswith(_FROM_FILE) and _is_file_alone(spelled.rstrip().removeprefix(_FROM_FILE)):
         return find(spelled.rstrip())
     in_file = _IN_FILE.fullmatch(spelled.rstrip())
@@ -99,6 +101,12 @@ def _is_file_alone(spelled: str) -> bool:
     """Tell whether what follows `labels:` is the path of a file, with or without a column, and no expression."""
     path, column = split_path(spelled)
     return exists(path) and not _SIGN.search(column)
+
+
+def _with_home(match: re.Match[str]) -> str:
+    """Return `labels:~/` with the path of the user's folder, which a shell leaves to the program after a colon."""
+    home = str(Path.home())
+    return f"{_FROM_FILE}{match[1]}{home if match[1] else quoted(home)}/"
 
 
 def _find(spelled: str, language: str | None) -> Hypothesis:

@@ -162,6 +162,8 @@ def test_json_that_cannot_be_used(content: str, expected: str) -> None:
         ("labels:x.csv:0", "x.csv has no column '0'"),
         ("labels:x.csv & x.csv", "x.csv is a file; labels in it are spelled labels:x.csv"),
         ("x.csv:label", "x.csv is a file; labels in it are spelled labels:x.csv:label"),
+        ("labels:z.txt = A", "cannot be read at '='; a comparison is spelled with =="),
+        ("phase:3,(a)", "'(' is not expected there; parameters with signs in them are in quotes, as in regex:'(a|b)'"),
         ("labels:", "'labels' is spelled labels:file[:column]: its file is missing; name one"),
         ("labels:'' == A", "its file is missing; name one"),
         ("labels::label", "its file is missing; name one"),
