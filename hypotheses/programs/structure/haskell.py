@@ -97,7 +97,7 @@ def haskell_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool
             in_header = kind in _HEADERS
         if kind == _WHERE and in_header:
             in_header, methods = False, -2
-        in_marks = 0 < start and end < len(codes) and codes[start - 1] == _APOSTROPHE == codes[end]  # '('
+        in_marks = start > 0 and end < len(codes) and codes[start - 1] == _APOSTROPHE == codes[end]  # '('
         depth += (int(kind in _OPENING) - int(kind in _CLOSING)) * int(not in_marks) + int(brace >= 0)
         brace = -1
         is_first_symbol = start == 0 or codes[start - 1] not in _SYMBOLS
