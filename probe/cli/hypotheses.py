@@ -83,8 +83,8 @@ def hypotheses(
     With --show and texts: a passage coloured by its labels, from the first place where they change, or where --around,
     --find or --range says; then how often each label occurs in all of the texts, how long its runs are, and where the
     longest begins. Without colours (NO_COLOR, a pipe), marks below the characters replace them. With --show alone: the
-    definition. With texts alone: a row for each built-in hypothesis that applies to them, with a ! if its labels are hardly right, such as
-    those of a string that is never closed.
+    definition. With texts alone: a row for each built-in hypothesis that applies to them, with a ! if its labels are
+    hardly right, such as those of a string that is never closed.
 
     Example:
         probe hypotheses --show in_quotes corpus.txt
