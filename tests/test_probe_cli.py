@@ -211,10 +211,9 @@ def test_hypotheses_are_defined_and_counted(run: Command) -> None:
     found = {row["hypothesis"]: row for row in rows(out)}
     assert found["in_quotes"]["share_true"] == 0.25
     assert found["position_in_line"]["highest"] == 7
-    asked_of_any_text = {
-        name for name, every in registered().items() if not every.needs and not every.parameters.required
-    }
-    assert set(found) == asked_of_any_text and len(found) > 30
+    without_parameters = {name: every for name, every in registered().items() if not every.parameters.required}
+    assert {name for name, every in without_parameters.items() if not every.needs} <= set(found)
+    assert len(found) > 30 and "in_comment" not in found
     assert "in_comment" in err and "(the text is not a program" in err
 
 
