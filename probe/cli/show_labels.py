@@ -31,6 +31,8 @@ def show_labels(
         labels = label_in_pieces(corpus, hypothesis, use_cache=not label_options.no_cache, notice=warn)
     report_kept({hypothesis.name: labels[:0]})
     summary = summarise(labels, document_starts=corpus.starts)
+    for name, reason in reasons_against(hypothesis, corpus).items():
+        warn(f"the labels of {name} may mean nothing here: {reason}")
     warnings = warnings_of(summary, hypothesis.name, corpus.place)
     rows = _rows(summary, corpus, warnings[0].finding if warnings else None)
     made = provenance(text_sha256=corpus.sha256)
