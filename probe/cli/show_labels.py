@@ -50,8 +50,6 @@ def show_labels(
             say(f"! {visible(hypothesis.name)} has no label anywhere in this text")
         if hypothesis.unit:
             say(f"in {hypothesis.unit}")
-        for name, reason in reasons_against(hypothesis, corpus).items():
-            say(f"! the labels of {visible(name)} may mean nothing here: {visible(reason)}")
         for warning in warnings:
             say(f"! {visible(str(warning))}")
         if not warnings:
