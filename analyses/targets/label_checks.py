@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
-from hypotheses.label_warnings import LabelWarning, find_warnings
+from hypotheses.describing.label_warnings import LabelWarning, find_warnings
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import AnyLabels
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from hypotheses.built_in.nesting import ROUND, SQUARE, depth_of
 from hypotheses.characters import traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
@@ -15,6 +14,7 @@ from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, DOCSTR
 from hypotheses.programs.lexers.states import NAME as QUOTED_NAME
 from hypotheses.programs.program import Program, Reading, read_program
 from hypotheses.programs.words import KEYWORD, NAME, table, whole_words, words_of_shell
+from hypotheses.readers.nesting import ROUND, SQUARE, depth_of
 
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 

@@ -10,9 +10,9 @@ from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
     from activations.texts.corpus import Corpus
+    from hypotheses.describing.summary import LabelCount, LabelSummary
     from hypotheses.hypothesis import Hypothesis
     from hypotheses.labelling.corpus_labels import CorpusLabels
-    from hypotheses.summary import LabelCount, LabelSummary
     from probe.viewer.passages import Place
 
 _MOST_ROWS = 20
@@ -23,8 +23,8 @@ def show_labels(
 ) -> None:
     """Show a passage coloured by a hypothesis's labels, and count the labels of the whole text."""
     from analyses.targets.labelling import label_in_pieces
-    from hypotheses.label_warnings import warnings_of
-    from hypotheses.summary import summarise
+    from hypotheses.describing.label_warnings import warnings_of
+    from hypotheses.describing.summary import summarise
 
     with progress(f"labelling by {hypothesis.name}"), to_standard_error():
         labels = label_in_pieces(corpus, hypothesis, use_cache=not label_options.no_cache, notice=warn)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hypotheses.describing.summary import LabelCount, LabelSummary, summarise
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import LongLabels
 from hypotheses.labels import Labels
-from hypotheses.summary import LabelCount, LabelSummary, summarise
 
 FEWEST_CHARS = 20
 """Characters of either label below which there is a warning."""
