@@ -268,7 +268,7 @@ def test_all_hypotheses_are_ranked_at_once(run: Command, planted: Path) -> None:
         alone = rows(run("rank", "--hypothesis", name, planted, "--top", "1", "--json")[1])[0]
         assert found[name, str(unit.site)]["score"] == pytest.approx(alone["score"], rel=1e-4)
     [left_out] = [line for line in err.splitlines() if line.startswith("left out: ")]
-    assert "in_wiki_link (the text is not wikitext: it has 0 links, headings and templates" in left_out
+    assert "in_wiki_link, position_in_wiki_link (the text is not wikitext: 0 links, headings and templates" in left_out
     assert "no score for" not in err
     _, out, _ = run("rank", "--all", planted, "--sites", "0")
     assert re.search(r"in_quotes +0/hidden/3 +auc", out)
