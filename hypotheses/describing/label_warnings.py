@@ -1,9 +1,9 @@
 """Warnings about binary labels that are hardly right, or of which too few are True or False to learn anything.
 
 A quotation mark that is never closed makes one enormous run of what should be many short ones. The limits were chosen
-on 21 texts (`docs/labelling.md`): runs that are right, such as the longest comment of a package, are up to 6 times as
-long as the next longest; strings, brackets and backticks that a text opens in passing are often over 8 times as long.
-Of runs of fewer than a thousand characters, proportions say little.
+on 21 texts (`docs/looking_at_labels.md`): runs that are right, such as the longest comment of a package, are up to 6
+times as long as the next longest; strings, brackets and backticks that a text opens in passing are often over 8 times
+as long. Of runs of fewer than a thousand characters, proportions say little.
 """
 
 import shlex
