@@ -14,6 +14,7 @@ from analyses.targets.text_kinds import reasons_against
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.programs.languages import language_of_file
 from hypotheses.registry import get, registered
 from hypotheses.text_kinds.kinds import KINDS, TextKind, kinds_named, reason_against
 
@@ -84,6 +85,19 @@ def test_a_text_of_a_kind_is_recognised_and_others_are_not(kind: TextKind) -> No
         if kind.name == "english" or (kind.name, name) in overlaps:
             continue  # English may be in texts of any kind
         assert (kind.evidence(text) >= kind.least) == (kind.name == name), name
+
+
+@pytest.mark.parametrize(
+    ("file_name", "expected"),
+    [
+        ("src/main.rs", "code"), ("Main.RS.TXT", "code"), ("Rakefile", "code"), ("a/.bashrc", "code"),
+        ("paper.tex", "latex"), ("README.md.txt", "markdown"), ("notes.txt", None), ("rs", None), ("", None),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_file_tells_its_kind(file_name: str, expected: str | None) -> None:
+    """In the same way as `language_of_file` goes by it: a file of a known language is a program."""
+    assert [kind.name for kind in KINDS if kind.has_name(file_name)] == ([expected] if expected else [])
+    assert (language_of_file(file_name) is not None) == (expected == "code")
 
 
 def test_english_is_told_from_other_languages() -> None:

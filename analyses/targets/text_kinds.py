@@ -57,7 +57,7 @@ def _reason_against(kinds: Sequence[TextKind], corpus: Corpus, used: Selection) 
 
 def _most_is_named(kinds: Sequence[TextKind], corpus: Corpus, used: Selection) -> bool:
     """Tell whether half of the characters are in files whose names say that they are of one of these kinds."""
-    is_named = functools.cache(lambda file_name: any(kind.has_suffix(file_name) for kind in kinds))
+    is_named = functools.cache(lambda file_name: any(kind.has_name(file_name) for kind in kinds))
     n_named = sum(
         max(min(document.stop, used.stop) - max(document.start, used.start), 0)
         for document in corpus.documents
