@@ -1,6 +1,7 @@
 """Which kind a text is, and which hypotheses are left out of a text that is of another kind."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -169,7 +170,10 @@ def test_a_kind_of_ones_own_is_measured() -> None:
     def in_gene(text: str) -> list[bool]:
         return [False] * len(text)
 
-    assert reasons_against(in_gene, Corpus.from_texts(["ACGTACG"])) == {}
+    corpus = Corpus.from_texts(["ACGTACG"])
+    assert reasons_against(in_gene, corpus) == {}
+    rarer = hypothesis(text_kind=replace(dna, least=1.1))(in_gene)
+    assert reasons_against(rarer, corpus) == {"in_gene": "the text is not DNA: 1.0 of 1.1"}
     assert reasons_against(in_gene, Corpus.from_texts(["abcd"])) == {"in_gene": "the text is not DNA: 0.0 of 0.9"}
 
 

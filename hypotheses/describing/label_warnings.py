@@ -47,10 +47,13 @@ class LabelWarning:
     where: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.hypothesis} {self.finding}; {self.where}, which "
-            f"`probe hypotheses --show {shlex.quote(self.hypothesis)} --around {self.position} TEXT` shows"
-        )
+        command = command_that_shows(self.hypothesis, self.position)
+        return f"{self.hypothesis} {self.finding}; {self.where}, which {command} shows"
+
+
+def command_that_shows(hypothesis: str, position: int) -> str:
+    """Return the command that shows the labels around a character."""
+    return f"`probe hypotheses --show {shlex.quote(hypothesis)} --around {position} TEXT`"
 
 
 def warnings_of(

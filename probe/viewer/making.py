@@ -25,8 +25,7 @@ from analyses.targets.target import Target
 from hypotheses.given_labels import are_labels
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import AnyLabels, LabelsOnDisk
-from hypotheses.registry import get
-from hypotheses.user_files import as_hypothesis
+from hypotheses.registry import hypothesis_of
 from probe.viewer.cells import cells_of
 from probe.viewer.chosen_units import chosen_units
 from probe.viewer.passages import AnySpan, Place, document_starts
@@ -268,7 +267,7 @@ def _labelled(session: Session, hypothesis: AnyLabelling) -> _Labelled:
         return _Labelled(hypothesis.hypothesis, hypothesis.labels, target_for(session, hypothesis))
     if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
         return _Labelled(hypothesis, None)
-    labeller = get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    labeller = hypothesis_of(hypothesis)
     return _Labelled(labeller.name, label_in_pieces(session.corpus, labeller))
 
 
