@@ -1,4 +1,7 @@
-"""The structure of programs in Python and in languages like C. Comments and strings are left out: see `in_comment`."""
+"""Keywords, names and expressions of programs, and lines for the preprocessor of C.
+
+Comments and strings are left out: see `in_comment`.
+"""
 
 import functools
 from collections.abc import Iterable

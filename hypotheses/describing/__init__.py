@@ -1,1 +1,1 @@
-"""What is told of hypotheses: summaries of their labels, warnings about them, and the page that lists all."""
+"""Summaries of labels, warnings about them, and the page that describes all hypotheses."""

@@ -36,7 +36,7 @@ class LabelWarning:
 
     Attributes:
         hypothesis: Its name.
-        finding: What is odd, in a few words.
+        finding: What looks wrong, in a few words.
         position: The character at which to look.
         where: Where that is, for people.
     """
@@ -59,7 +59,7 @@ def command_that_shows(hypothesis: str, position: int) -> str:
 def warnings_of(
     summary: LabelSummary, name: str, place: Callable[[int], str] = lambda position: f"character {position:,}"
 ) -> list[LabelWarning]:
-    """Return what is odd about the labels of a text: at most one warning, and none of labels that are not binary.
+    """Return at most one warning about the labels of a text, and none if they are not binary.
 
     Args:
         summary: The summary of the labels.
@@ -75,14 +75,14 @@ def warnings_of(
             where = f"{'it' if count.n_chars == 1 else 'the first'} is {place(count.first)}"
             finding = f"is {count.label} at only {characters} of {summary.n_chars:,}"
             return [LabelWarning(name, finding, count.first, where)]
-    start, finding = true.longest_run_start, _oddity(true)
+    start, finding = true.longest_run_start, _what_looks_wrong(true)
     if start is None or not finding:
         return []
     return [LabelWarning(name, finding, start, f"it begins at {place(start)}")]
 
 
-def _oddity(count: LabelCount) -> str:
-    """Return what is odd about the longest run of the characters that are True; an empty string if nothing is."""
+def _what_looks_wrong(count: LabelCount) -> str:
+    """Return why the longest run of True looks wrong; an empty string if it does not."""
     length = f"{count.longest_run:,} characters"
     if count.n_runs == 1:
         return f"is True in one run only, of {length}"

@@ -1,1 +1,1 @@
-"""What hypotheses read a text with: words and sentences, brackets, HTML tags, vowels and n-grams."""
+"""Readers that several hypotheses share: of words and sentences, brackets, HTML tags, vowels and n-grams."""
