@@ -106,7 +106,7 @@ def text_view(
     for probe in all_probes:
         if not isinstance(probe, Probe):
             raise AnalysisError(f"{probe!r:.50} is not a kept probe; read one with probe.load_probe")
-    labellings: list[AnyLabelling] = _listed(hypotheses)
+    labellings: list[AnyLabelling] = _listed([hypotheses] if are_labels(hypotheses) else hypotheses)
     with ExitStack() as stack:
         sessions = _opened(sources, stack)
         for session in sessions.values():
@@ -283,7 +283,6 @@ def _last_part(name: str) -> str:
 def _listed(wanted: Any) -> list[Any]:
     """Return what may be one or several as a list."""
     is_one = isinstance(wanted, str | Target) or callable(wanted) or not isinstance(wanted, Iterable)
-    is_one = is_one or are_labels(wanted)
     return [wanted] if is_one else list(wanted)
 
 
