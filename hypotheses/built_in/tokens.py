@@ -5,14 +5,14 @@ import functools
 from pygments.token import STANDARD_TYPES, Comment, Keyword, String, _TokenType, string_to_tokentype
 
 from hypotheses.built_in import code
-from hypotheses.built_in.token_types import DOC_COMMENT as DOC_COMMENT_TYPE
-from hypotheses.built_in.token_types import token_types
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 from hypotheses.programs.languages import Language, language_of, language_of_file
 from hypotheses.programs.lexers.states import COMMENT, DOC_COMMENT, DOCSTRING, STRING
 from hypotheses.programs.program import read_program
+from hypotheses.pygments_tokens.token_types import DOC_COMMENT as DOC_COMMENT_TYPE
+from hypotheses.pygments_tokens.token_types import token_types
 
 LIMIT_S = 60.0
 """Longest time that a lexer may take for a text, in seconds; twenty more seconds for each megabyte of the text."""

@@ -4,7 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.elements import (
+from hypotheses.characters import code_points
+from hypotheses.readers.elements import (
     CLOSES,
     GROUPS,
     INLINE,
@@ -19,7 +20,6 @@ from hypotheses.built_in.elements import (
     WIKI_RAW,
     aligned,
 )
-from hypotheses.characters import code_points
 
 OUTSIDE, TAG, ATTRIBUTE, COMMENT = range(4)
 _NO_MARKUP, _CDATA, _PROGRAM, _PENDING, _ENDED = range(4, 9)  # states that are outside of tags
