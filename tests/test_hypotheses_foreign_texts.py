@@ -123,7 +123,7 @@ def test_letters_are_those_of_unicode(name: str) -> None:
     )
     labels = get("vowel")(text)
     for t, char in enumerate(text):
-        letter = unicodedata.normalize("NFKD" if "Ａ" <= char <= "ｚ" else "NFD", char)[0].lower()
+        letter = unicodedata.normalize("NFKD", char)[0].lower()
         expected = letter in vowels or letter in "αεηιουω" or char.lower() in vowels
         if char in "йЙўЎ":
             expected = False
@@ -132,14 +132,18 @@ def test_letters_are_those_of_unicode(name: str) -> None:
         else:
             assert labels.present[t] and labels.values[t] == expected, char
     classes = get("char_class")(text).tolist()
-    assert [label == "upper case" for label in classes] == [unicodedata.category(char) == "Lu" for char in text]
+    assert [label == "upper case" for label in classes] == [unicodedata.category(char) in {"Lu", "Lt"} for char in text]
     assert [label == "digit" for label in classes] == [char.isnumeric() and not char.isalpha() for char in text]
     inside = get("in_word")(text).values
     capital = get("capitalised")(text).values
     for start, stop in stretches(inside):
         if start == 0 or text[start - 1] not in "'’":
             assert capital[start] == text[start].isupper()
-            assert not capital[start] or capital[start:stop].all() or regex.search(r"\p{Han}", text[start:stop])
+            assert (
+                not capital[start]
+                or capital[start:stop].all()
+                or regex.search(r"[\p{Han}\p{Katakana}]", text[start:stop])
+            )
 
 
 @texts

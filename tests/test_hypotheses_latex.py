@@ -32,6 +32,7 @@ from hypotheses.registry import get
         ("in_latex_environment:document", r"\begin{document}a\end{document}b", "." * 15 + "x" * 15 + ".."),
         ("in_latex_environment:b", r"\begin{verbatim}\begin{b}\end{verbatim}a", "." * 40),
         ("in_maths", r"\emph{a} \verb|$| $b$ \verb$c$ d", "." * 18 + "xx" + "." * 12),
+        ("in_maths", r"\emph{a} $\verb|$|$ b", "." * 9 + "x" * 9 + "..."),
         ("in_maths", "\\emph{a} \\verb|$b\n$c$", "." * 18 + "xx."),
         ("in_maths", r"\begin{align}a\section{b}c", "." * 12 + "x" * 10 + "." * 4),
         ("in_latex_environment", r"\verb|\begin{a}| \verb+\end{b}+ c", "." * 33),

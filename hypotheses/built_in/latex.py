@@ -68,10 +68,12 @@ def in_maths(text: str) -> Labels:
     starts, stops, names = _environments(text)
     depth = _n_covering(len(codes), starts, stops, _are_named(names, _MATHS))
     verbatim = _n_covering(len(codes), starts, stops, _are_named(names, _VERBATIM)) > 0
+    inline = np.zeros(len(codes), bool)
     for match in _INLINE_VERBATIM.finditer(text):
         if match["verb"]:
-            verbatim[slice(*match.span("verb"))] = True
-    return Labels((_between_delimiters(codes, verbatim, backtick_spans(codes)) | (depth > 0)) & ~verbatim, "binary")
+            inline[slice(*match.span("verb"))] = True
+    between = _between_delimiters(codes, verbatim, inline, backtick_spans(codes))
+    return Labels((between | (depth > 0)) & ~verbatim, "binary")
 
 
 @hypothesis(kind="binary", text_kind="latex")
@@ -149,9 +151,15 @@ def _n_covering(
 
 @njit(cache=True)
 def _between_delimiters(
-    codes: NDArray[np.uint32], verbatim: NDArray[np.bool_], in_backticks: NDArray[np.bool_]
+    codes: NDArray[np.uint32],
+    verbatim: NDArray[np.bool_],
+    inline: NDArray[np.bool_],
+    in_backticks: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    r"""Return (n_chars,) whether a character is inside $…$, $$…$$, \(…\), \[…\] or <math>…</math>."""
+    r"""Return (n_chars,) whether a character is inside $…$, $$…$$, \(…\), \[…\] or <math>…</math>.
+
+    What is `verbatim` ends these; what is `inline`, as in \verb|…|, has no effect.
+    """
     labels = np.zeros(len(codes), np.bool_)
     state, opened, is_tight = _OUTSIDE, -2, False  # where the last $ was read, and whether after a letter
     n_closing = 0  # dollars of a closing $$
@@ -167,6 +175,9 @@ def _between_delimiters(
         is_letter = 65 <= code <= 90 or 97 <= code <= 122
         if verbatim[t] or (in_backticks[t] and not is_latex):
             state, escaped, in_comment, n_command = _OUTSIDE, False, False, -1
+        elif inline[t]:
+            escaped = False
+            n_command, n_closing = -1, 0
         elif in_comment:
             in_comment = not is_newline
         elif is_newline and blank_line:
