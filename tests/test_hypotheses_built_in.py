@@ -124,6 +124,7 @@ def test_a_file_that_begins_with_a_directive_turns_out_to_be_c() -> None:
         ("in_identifier:c", 'f("%"PRIu64"", x); 3.f L"a" a.e', "x....xxxxxx....x............x.x"),
         ("in_identifier:c", "#include <a.h>\nint b;", "...................x."),
         ("in_speaker", "\nA:\n", ".x.."),
+        ("in_speaker", "A [to B]:\nb\n\nC (d):\n", "xxxxxxxx.....xxxxx.."),
         ("in_tag", "<!-- a\n\nb --> c", ".xxxxxx........"),
         ("in_single_quotes", "'twixt a 'b'", "xxxxxx...xxx"[:12]),
         ("in_parentheses", "a (b\n\nc) { (\n\n } ( {\n\n} d)", "..xxx......xx....xxxxxxxx."),

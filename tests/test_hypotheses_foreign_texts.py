@@ -14,7 +14,9 @@ import pytest
 import regex
 from numpy.typing import NDArray
 
-from hypotheses.registry import TOPICS, get, in_topic
+from activations.texts.corpus import Corpus
+from analyses.targets.text_kinds import reasons_against
+from hypotheses.registry import TOPICS, get, in_topic, registered
 
 FOLDER = Path(__file__).parent / "foreign_texts"
 EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((FOLDER / "expected.toml").read_text(encoding="utf-8"))
@@ -60,9 +62,19 @@ def test_there_is_a_text_of_each_kind() -> None:
 
 
 def test_the_table_leaves_nothing_out() -> None:
-    in_table = {name for expected in EXPECTED.values() for name in expected} - {"depths"}
+    in_table = {name for expected in EXPECTED.values() for name in expected} - {"depths", "applies"}
     assert not in_table & (OF_PROGRAMS | BY_REFERENCE)
     assert in_table | OF_PROGRAMS | BY_REFERENCE == set(built_in())
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "unnamed"])
+@texts
+def test_hypotheses_are_refused_where_they_do_not_apply(name: str, is_named: bool) -> None:
+    corpus = Corpus.from_texts([text_of(name)], [name if is_named else "text"])
+    about_a_kind = sorted(
+        asked for asked, hypothesis in registered().items() if hypothesis.needs and asked in built_in()
+    )
+    assert [asked for asked in about_a_kind if not reasons_against(get(asked), corpus)] == EXPECTED[name]["applies"]
 
 
 @pytest.mark.parametrize("hypothesis", sorted(set(built_in()) - OF_PROGRAMS - BY_REFERENCE))
@@ -104,26 +116,34 @@ def test_words_are_those_of_a_pattern(name: str) -> None:
 @texts
 def test_letters_are_those_of_unicode(name: str) -> None:
     text = text_of(name)
-    vowels = set("aeiouæœøàáâäåèéêëìíîïòóôöõùúûüýąęăâơưăũĩẻểệ") | set("аеёиоуыэюяіїє")
+    vowels = set("aeiouæœøàáâäåèéêëìíîïòóôöõùúûüýąęăâơưăũĩẻểệ") | set("аеёиоуыэюяіїєәөүұӕıə")
+    vowels |= set("աեէըիոօ") | set("აეიოუ")
+    missing = regex.compile(
+        r"[[\p{L}\p{M}]--[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Inherited}\p{Common}]]|ー", regex.V1
+    )
     labels = get("vowel")(text)
     for t, char in enumerate(text):
-        letter = unicodedata.normalize("NFD", char)[0].lower()
+        letter = unicodedata.normalize("NFKD", char)[0].lower()
         expected = letter in vowels or letter in "αεηιουω" or char.lower() in vowels
         if char in "йЙўЎ":
             expected = False
-        if regex.match(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}ー]", char):
+        if regex.match(missing, char):
             assert not labels.present[t], char
         else:
             assert labels.present[t] and labels.values[t] == expected, char
     classes = get("char_class")(text).tolist()
-    assert [label == "upper case" for label in classes] == [unicodedata.category(char) == "Lu" for char in text]
+    assert [label == "upper case" for label in classes] == [unicodedata.category(char) in {"Lu", "Lt"} for char in text]
     assert [label == "digit" for label in classes] == [char.isnumeric() and not char.isalpha() for char in text]
     inside = get("in_word")(text).values
     capital = get("capitalised")(text).values
     for start, stop in stretches(inside):
         if start == 0 or text[start - 1] not in "'’":
             assert capital[start] == text[start].isupper()
-            assert not capital[start] or capital[start:stop].all() or regex.search(r"\p{Han}", text[start:stop])
+            assert (
+                not capital[start]
+                or capital[start:stop].all()
+                or regex.search(r"[\p{Han}\p{Katakana}]", text[start:stop])
+            )
 
 
 @texts

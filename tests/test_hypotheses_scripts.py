@@ -46,6 +46,8 @@ from hypotheses.registry import get
         ("sentence_start", "a; b", "x..."),
         ("sentence_start", "هل هذا؟ نعم هو", "xx.....xxxx..."),
         ("sentence_start", "राम है। वह था", "xxx....xxx..."),
+        ("sentence_start", "Ул. Мира, ср. Кн. Я. Да", "xx....................."),
+        ("sentence_start", "A et al. saw B, p. ex. C", "x" + "." * 23),
         ("sentence_start", "Он, т.е. я, см. рис. Да! Нет", "xx......................xxxx"),
         ("sentence_start", "¿Qué? ¡Sí! a", "xxxx.xxxx.xx"),
         ("sentence_start", "z.B. die bzw. das", "x................"),

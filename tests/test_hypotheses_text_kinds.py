@@ -82,7 +82,7 @@ Let us go then, you and I,
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_text_of_a_kind_is_recognised_and_others_are_not(kind: TextKind) -> None:
     for name, text in TEXTS.items():
-        overlaps = {("wiki", "template"), ("template", "wiki"), ("markdown", "wiki")}  # {{…}}, and lines with #
+        overlaps = {("wiki", "template"), ("template", "wiki")}  # {{…}}
         if kind.name == "english" or (kind.name, name) in overlaps:
             continue  # English may be in texts of any kind
         assert (kind.evidence(text) >= kind.least) == (kind.name == name), name
@@ -99,6 +99,21 @@ def test_the_name_of_a_file_tells_its_kind(file_name: str, expected: str | None)
     """In the same way as `language_of_file` goes by it: a file of a known language is a program."""
     assert [kind.name for kind in KINDS if kind.has_name(file_name)] == ([expected] if expected else [])
     assert (language_of_file(file_name) is not None) == (expected == "code")
+
+
+@pytest.mark.parametrize(
+    ("text", "n_signs"),
+    [
+        ("# a\n# b\n## c\n", 0),
+        ("# a\n\n# b\n## c\n\n# d\n", 2),
+        ("# a\n\nb", 0),
+        ("~~~\na\n~~~~\n", 2),
+        ("~" * 70 + "\n", 0),
+    ],
+)
+def test_lists_of_wikis_and_rules_are_no_markdown(text: str, n_signs: int) -> None:
+    [markdown] = kinds_named("markdown")
+    assert markdown.evidence(text) == 1000 * n_signs / len(text)
 
 
 def test_english_is_told_from_other_languages() -> None:

@@ -1,5 +1,7 @@
 """LaTeX: environments, and mathematics, also as Markdown and wikis have it."""
 
+from collections import Counter
+
 import numpy as np
 import regex
 from numba import njit
@@ -11,10 +13,22 @@ from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
 _BACKSLASH, _DOLLAR, _PERCENT, _NEWLINE, _SPACE, _TAB, _RETURN, _BRACE = (ord(char) for char in "\\$%\n \t\r{")
-_ENVIRONMENT = regex.compile(r"\\[\\%]|%[^\n]*+|\\(begin|end)[ \t]*+\{([^{}\n]*+)\}")
+_LEFT_OUT = r"\\[\\%]|%[^\n]*+|\\verb\*?(?P<verb>(?P<mark>[^\sA-Za-z*])[^\n]*?(?:(?P=mark)|(?=\n)|\Z))"
+_INLINE_VERBATIM = regex.compile(_LEFT_OUT)
+_ENVIRONMENT = regex.compile(
+    rf"{_LEFT_OUT}|\\(?P<edge>begin|end)[ \t]*+\{{(?P<name>[^{{}}\n]*+)\}}"
+    r"|\\(?P<section>part|chapter|(?:sub){0,2}section)\*?(?=[\[{])"
+)
 _MATHS = ("math", "displaymath", "equation", "eqnarray", "align", "alignat", "gather", "multline", "flalign")
 _VERBATIM = ("verbatim", "Verbatim", "lstlisting", "minted", "comment")
 _WHOLE = "document"
+_WITH_SECTIONS = frozenset(
+    {
+        _WHOLE, "CJK", "appendices", "doublespace", "landscape", "multicols", "onehalfspace", "otherlanguage",
+        "refsection", "singlespace", "sloppypar", "spacing", "subappendices",
+    }
+)  # fmt: skip
+"""Environments that may contain whole sections; another one that is open where a section begins was never closed."""
 _AFTER_A_DOLLAR = tuple(ord(char) for char in "\\^-+|[")  # of a formula, where nothing else tells that this is LaTeX
 _AFTER_A_LETTER = tuple(ord(char) for char in "\\^_{(+-=<>' ")
 _AFTER_A_NUMBER = tuple(ord(char) for char in "\\^_{=")
@@ -42,9 +56,9 @@ def in_maths(text: str) -> Labels:
     (`$5` and `$HOME` are no mathematics, `$2^n$` is). `$$` opens at the beginning of a line, and else like `$`. Nothing
     in backticks counts there, and `\(` and `\[` open after a blank, `(`, `[`, `>` or `*`.
 
-    `\$` is no opener, and there is none in `verbatim`, `lstlisting`, `minted` and `comment`. Unclosed, all but
-    environments end with their paragraph, at the newline that ends a blank line; an unclosed environment continues to
-    the end of the text.
+    `\$` is no opener, and there is none in `verbatim`, `lstlisting`, `minted`, `comment` and `\verb|…|`. Unclosed, all
+    but environments end with their paragraph, at the newline that ends a blank line; an unclosed environment ends where
+    `in_latex_environment` says.
 
     >>> print(in_maths.mark(r"a $b^2$ \(c\) \$d $5"))
     a $b^2$ \(c\) \$d $5
@@ -54,7 +68,12 @@ def in_maths(text: str) -> Labels:
     starts, stops, names = _environments(text)
     depth = _n_covering(len(codes), starts, stops, _are_named(names, _MATHS))
     verbatim = _n_covering(len(codes), starts, stops, _are_named(names, _VERBATIM)) > 0
-    return Labels((_between_delimiters(codes, verbatim, backtick_spans(codes)) | (depth > 0)) & ~verbatim, "binary")
+    inline = np.zeros(len(codes), bool)
+    for match in _INLINE_VERBATIM.finditer(text):
+        if match["verb"]:
+            inline[slice(*match.span("verb"))] = True
+    between = _between_delimiters(codes, verbatim, inline, backtick_spans(codes))
+    return Labels((between | (depth > 0)) & ~verbatim, "binary")
 
 
 @hypothesis(kind="binary", text_kind="latex")
@@ -64,8 +83,10 @@ def in_latex_environment(text: str, name: str = "") -> Labels:
     In any environment but `document`, which is the whole text, or in those of a name: `in_latex_environment:align`
     (also with a star), `in_latex_environment:align*`, `in_latex_environment:document`. True from the brace that ends
     `\begin{…}`; False at the one that ends `\end{…}`. An `\end` ends the last open environment of its name, and those
-    begun since; an unclosed environment continues to the end of the text. Nothing after `%` counts, up to the end of
-    the line, and nothing in `verbatim`, `lstlisting`, `minted` and `comment`, up to their own `\end`.
+    begun since. Nothing after `%` counts, up to the end of the line, and nothing in `\verb|…|`, nor in `verbatim`,
+    `lstlisting`, `minted` and `comment`, up to their own `\end`. An unclosed environment ends at the
+    brace of `\section{`, `\chapter{` and the like, unless it is `multicols`, `landscape` or another that may contain
+    sections, or has one in it that is open; without any section, it continues to the end of the text.
 
     >>> in_latex_environment(r"\begin{a}b\end{a}c").marks()
     '........xxxxxxxx..'
@@ -78,22 +99,28 @@ def in_latex_environment(text: str, name: str = "") -> Labels:
 def _environments(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
     """Return (n_found,) where environments begin, where they end, and their names."""
     opened: list[tuple[str, int]] = []
-    n_open: dict[str, int] = {}
+    n_open: Counter[str] = Counter()
     spans: list[tuple[int, int]] = []
     names: list[str] = []
     as_it_stands = ""  # the verbatim environment that is open
     for match in _ENVIRONMENT.finditer(text):
-        if match[1] is None:  # an escape, or a comment
+        edge = match["edge"]
+        while match["section"] and opened and not as_it_stands and opened[-1][0].rstrip("*") not in _WITH_SECTIONS:
+            name, start = opened.pop()
+            n_open[name] -= 1
+            spans.append((start, match.end()))
+            names.append(name)
+        if edge is None:  # such a command, an escape, a comment or \verb|…|
             continue
-        name = match[2].strip()
-        if as_it_stands and (match[1] == "begin" or name != as_it_stands):
+        name = match["name"].strip()
+        if as_it_stands and (edge == "begin" or name != as_it_stands):
             continue
         as_it_stands = ""
-        if match[1] == "begin":
+        if edge == "begin":
             opened.append((name, match.end() - 1))
-            n_open[name] = n_open.get(name, 0) + 1
+            n_open[name] += 1
             as_it_stands = name if name.rstrip("*") in _VERBATIM else ""
-        while match[1] == "end" and n_open.get(name):
+        while edge == "end" and n_open[name]:
             last, start = opened.pop()
             n_open[last] -= 1
             spans.append((start, match.end() - 1))
@@ -124,9 +151,15 @@ def _n_covering(
 
 @njit(cache=True)
 def _between_delimiters(
-    codes: NDArray[np.uint32], verbatim: NDArray[np.bool_], in_backticks: NDArray[np.bool_]
+    codes: NDArray[np.uint32],
+    verbatim: NDArray[np.bool_],
+    inline: NDArray[np.bool_],
+    in_backticks: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    r"""Return (n_chars,) whether a character is inside $…$, $$…$$, \(…\), \[…\] or <math>…</math>."""
+    r"""Return (n_chars,) whether a character is inside $…$, $$…$$, \(…\), \[…\] or <math>…</math>.
+
+    What is `verbatim` ends these; what is `inline`, as in \verb|…|, has no effect.
+    """
     labels = np.zeros(len(codes), np.bool_)
     state, opened, is_tight = _OUTSIDE, -2, False  # where the last $ was read, and whether after a letter
     n_closing = 0  # dollars of a closing $$
@@ -142,6 +175,9 @@ def _between_delimiters(
         is_letter = 65 <= code <= 90 or 97 <= code <= 122
         if verbatim[t] or (in_backticks[t] and not is_latex):
             state, escaped, in_comment, n_command = _OUTSIDE, False, False, -1
+        elif inline[t]:
+            escaped = False
+            n_command, n_closing = -1, 0
         elif in_comment:
             in_comment = not is_newline
         elif is_newline and blank_line:

@@ -10,7 +10,7 @@ or digit must be known (`i<n`). As soon as a `<` is known to begin no tag, its c
 
 Text in `<script>`, `<style>`, `<textarea>` and `<title>` (not in XML), in `<nowiki>`, `<math>` and `<syntaxhighlight>`
 of wikis, in CDATA sections and in `<?php … ?>` is no markup, up to the end tag: that is True from the last letter of
-its name.
+its name, or its eighth.
 """
 
 import numpy as np

@@ -17,7 +17,7 @@ from hypotheses.readers.sentences import read_words
 _POINT, _I = ord("."), ord("I")
 _PROSE = "prose"
 _SPEAKER = regex.compile(
-    r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[\p{L}\p{M}\p{N} .,'’()&/-]{0,59}+):[^\S\n]*+(?=\n|\Z)"
+    r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[\p{L}\p{M}\p{N} .,'’()\[\]&/-]{0,59}+):[^\S\n]*+(?=\n|\Z)"
 )
 
 

@@ -14,9 +14,10 @@ _WIDE_STOPS = tuple(ord(char) for char in "。！？｡．")
 _CLOSERS = tuple(ord(char) for char in "\"')]}»”’*_“‘«›」』）］】》〉")
 _APOSTROPHES = (ord("'"), ord("’"))
 _SPELLED_ABBREVIATIONS = """
-    Mr Mrs Ms Messrs Mme Mlle MM Dr Prof St Ste Gen Col Capt Lt Sgt Rev Hon Jr Sr vs etc cf fig Fig vol Vol pp viz
+    Mr Mrs Ms Messrs Mme Mlle MM Dr Prof St Ste al ex Gen Col Capt Lt Sgt Rev Hon Jr Sr vs etc cf fig Fig vol Vol pp viz
     bzw usw vgl ca Nr Bd Hrsg hrsg evtl Mio Mrd Hr Sra Srta Dra Ud Uds pág núm chap éd av
-    гг вв им ул др пр стр руб коп тыс млн млрд см проф акад св напр рис табл гл ст обл
+    гг вв им ул Ул др пр стр руб коп тыс млн млрд см проф акад св напр рис табл гл ст обл кн Кн ср Ср прим Прим ред
+    изд пер пл просп
 """
 _PRIME = 1_099_511_628_211  # of the hash FNV
 

@@ -13,7 +13,7 @@ import regex
 from hypotheses.errors import HypothesisError
 from hypotheses.programs.languages import LANGUAGES, name_and_suffix
 from hypotheses.text_kinds.code_lines import share_of_code
-from hypotheses.text_kinds.markup_signs import LATEX, MARKDOWN, SPEAKER, TAG, TEMPLATE, WIKI
+from hypotheses.text_kinds.markup_signs import LATEX, LATEX_COMMAND, MARKDOWN, SPEAKER, TAG, TEMPLATE, WIKI
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,21 @@ _FREQUENT_IN_ENGLISH = frozenset(
 
 
 def _per_1000_chars(pattern: "regex.Pattern[str]") -> Callable[[str], float]:
-    return lambda text: 1000 * sum(1 for _ in pattern.finditer(text)) / max(len(text), 1)
+    def evidence(text: str) -> float:
+        n_signs = sum(1 for _ in pattern.finditer(text))
+        return 1000 * n_signs / len(text) if n_signs > 1 else 0.0  # a single one may be there by chance
+
+    return evidence
 
 
 def _signs_of_markdown(text: str) -> float:
     """Return how many signs of Markdown there are per 1,000 characters; 0 in a program, where # begins comments."""
     return 0.0 if share_of_code(text) >= _LEAST_CODE else _per_1000_chars(MARKDOWN)(text)
+
+
+def _signs_of_latex(text: str) -> float:
+    """Return how many signs of LaTeX there are per 1,000 characters; in a program, $ begins variables."""
+    return _per_1000_chars(LATEX_COMMAND if share_of_code(text) >= _LEAST_CODE else LATEX)(text)
 
 
 def _repeated_speakers(text: str) -> float:
@@ -119,7 +128,7 @@ KINDS = (
     TextKind(
         "latex",
         "LaTeX",
-        _per_1000_chars(LATEX),
+        _signs_of_latex,
         0.3,
         "{:.2g} commands of LaTeX per 1,000 characters, under {:.2g}",
         ("tex", "latex", "sty", "cls", "ltx"),

@@ -14,14 +14,20 @@ TAG = regex.compile(
 )
 """A tag of HTML, or an end tag or declaration of XML. Types in angle brackets, as in `Vec<u8>`, are none."""
 
-LATEX = regex.compile(
+_COMMAND = (
     r"\\(?:begin|end|(?:sub)*section|chapter|paragraph|item|emph|text(?:bf|it|tt|sc|rm|sf)|cite[pt]?|(?:eq|page)?ref"
     r"|label|footnote|caption|frac|sqrt|sum|int|prod|lim|left|right|math(?:bb|bf|cal|rm|sf|frak)|(?:re)?newcommand"
     r"|usepackage|documentclass|includegraphics|alpha|beta|gamma|delta|(?:var)?epsilon|lambda|mu|pi|sigma|theta|phi"
     r"|omega|Delta|Gamma|Sigma|Omega|in|to|le|leq|ge|geq|neq|c?l?dots|infty|partial|nabla|quad|hline|par|noindent"
     r"|centering|[hv]space|def|let|LaTeX|TeX|times|text|operatorname|hat|bar|vec|tilde|over|maketitle|title|author)"
-    r"(?![A-Za-z])|(?<![\w$\\])\$(?=[^$\n]{0,80}[\\^_=])[^\s$](?:[^$\n]{0,80}[^\s$\\])?\$(?![\w$])"
+    r"(?![A-Za-z])"
 )
+_FORMULA = r"(?<![\w$\\])\$(?=[^$\n]{0,80}[\\^_=])[^\s$](?:[^$\n]{0,80}[^\s$\\])?\$(?![\w$])"
+
+LATEX_COMMAND = regex.compile(_COMMAND)
+"""A frequent command of LaTeX."""
+
+LATEX = regex.compile(f"{_COMMAND}|{_FORMULA}")
 """A frequent command of LaTeX, or a formula between dollars that has a sign of mathematics in it."""
 
 WIKI = regex.compile(
@@ -35,11 +41,14 @@ TEMPLATE = regex.compile(r"\{\{[-#/&>^!~ ]?\s*+[\p{L}$.#:][^{}\\]{0,200}\}\}")
 """`{{…}}` as wikis and template languages have it."""
 
 MARKDOWN = regex.compile(
-    r"^#{1,6}[ \t]+\S|\[[^\[\]\n]+\]\([^()\s]*[/#.:][^()\s]*\)|^ {0,3}(?:```|~~~)"
+    r"(?<!^#[^\n]*\n)^#{1,6}[ \t]+\S(?![^\n]*\n#)|\[[^\[\]\n]+\]\([^()\s]*[/#.:][^()\s]*\)|^ {0,3}(?:```|~{3,5}(?!~))"
     r"|(?<![\w*])\*\*\w[^*\n]*(?<=\S)\*\*(?![\w*])",
     regex.MULTILINE,
 )
-"""A heading, link, fence or strong emphasis of Markdown. In programs, `#` begins comments."""
+"""A heading, link, fence or strong emphasis of Markdown.
+
+Several lines with `#` in a row are a list of a wiki, or comments of a program; a long line of `~` is a rule.
+"""
 
 SPEAKER = regex.compile(r"(?:\A|(?<=\n[ \t\r]*\n))[^\S\n]*+(\p{Lu}[^\n:]{0,59}):[^\S\n]*+(?=\n|\Z)")
 """A name and a colon, alone in a line behind a blank one."""

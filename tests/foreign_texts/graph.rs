@@ -44,3 +44,28 @@ pub fn distances(graph: &[Node], from: usize) -> HashMap<usize, u32> {
     println!("{} {:?}", pattern, "a\"b");
     known
 }
+
+/** A block
+ * doc comment: it's `odd` [text. */
+#[cfg(test)]
+mod tests {
+    use super::*;
+    /* nested /* comments */ count (here */
+    const MARKS: [char; 4] = ['\'', '"', '{', '\u{7f}'];
+    const BYTES: &[u8] = b"a\x00 // no comment";
+
+    #[test]
+    fn costs<'long>(name: &'long str) -> Result<(), String> {
+        let r#type = 1_000u64 >> 2; let x = 0xFF; let y = 1.5e-3f64;
+        let text = "two
+            lines \
+            with {braces} and 'marks'";
+        let url = "https://www.example.org/a?b=1"; // a URL
+        'outer: loop {
+            if x < 5 && y > 2.0 || name.len() == 0 { break 'outer; }
+            match x { 0..=9 if y < 1.0 => (), _ => return Err(format!("{x:?}")), }
+        }
+        assert!(matches!(text, _ if text.starts_with('t')));
+        Ok(())
+    }
+}
