@@ -24,6 +24,7 @@ from hypotheses.labels import Labels
 
 _HASH, _SPACE, _TAB, _RETURN, _NEWLINE, _BACKTICK, _TILDE, _EQUALS = (ord(char) for char in "# \t\r\n`~=")
 _APOSTROPHE, _OPEN, _CLOSE, _ROUND, _BRACE, _STAR = (ord(char) for char in "'[]({*")
+_MATTERS = np.isin(np.arange(128), [ord(char) for char in "'[({*`\n"])  # within a line
 
 
 @hypothesis(kind="binary", text_kind="html")
@@ -108,9 +109,13 @@ def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     plain = False  # the line has begun with something else
     mark, fence, n_fence = 0, 0, 0  # the backtick or tilde of the line; that of the open block of code, and how many
     balance = 0  # signs of Markdown, less those of wikis
-    for t, code in enumerate(codes):
-        if plain and code > _STAR and code != _OPEN and code != _BRACE and code != _BACKTICK:
-            continue
+    t, n = 0, len(codes)
+    while t < n:
+        while plain and t < n and (codes[t] >= 128 or not _MATTERS[codes[t]]):
+            t += 1
+        if t == n:
+            break
+        code = codes[t]
         is_blank = code == _SPACE or code == _TAB
         if fence == 0:
             balance += _evidence(codes, t)
@@ -158,6 +163,7 @@ def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
         else:
             plain = True
         labels[t] = inside
+        t += 1
     return labels
 
 

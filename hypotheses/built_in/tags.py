@@ -65,11 +65,19 @@ def _read(
     tag[_LESS_AT] = -2
     state, height, less = OUTSIDE, 0, -2
     has_begun, blank_line = False, False  # something but blanks, comments and declarations has been read
-    for t, code in enumerate(codes):
-        if state == OUTSIDE and has_begun and code > _SPACE and code != _LESS and less != t - 1:
-            blank_line = False
-            depths[t] = height
-            continue
+    t, n = 0, len(codes)
+    while t < n:
+        if not blank_line:
+            stop, shown = _end_of_stretch(codes, t, state, tag, has_begun and less != t - 1, names)
+            if stop > t:
+                if shown != OUTSIDE:
+                    states[t:stop] = shown
+                    state = shown
+                if height > 0:
+                    depths[t:stop] = height
+                t = stop
+                continue
+        code = codes[t]
         is_blank = _is_blank(code)
         if code == _NEWLINE and blank_line:
             is_comment = state == COMMENT and tag[_MODE] != _PROSE  # it may have blank lines
@@ -124,7 +132,71 @@ def _read(
         blank_line = code == _NEWLINE or (blank_line and is_blank)
         states[t] = state if state < _NO_MARKUP else OUTSIDE
         depths[t] = height
+        t += 1
     return states, depths
+
+
+@njit(cache=True)
+def _end_of_stretch(
+    codes: NDArray[np.uint32], t: int, state: int, tag: NDArray[np.int64], is_text: bool, names: NDArray[np.int64]
+) -> tuple[int, int]:
+    """Return where characters end, from `t` on, in which nothing changes, and what they are, if in a tag or comment.
+
+    Args:
+        codes: (n_chars,) code points.
+        t: A character, before which there is no newline.
+        state: The state before it.
+        tag: What is known of the tag; changed if the stretch is its name.
+        is_text: Whether a character outside of tags begins nothing but by a `<`.
+        names: Known names.
+    """
+    if state == OUTSIDE:
+        return (_until(codes, t, _LESS) if is_text else t), OUTSIDE
+    if state == TAG or state == ATTRIBUTE:
+        if tag[_KIND] != 0 and tag[_KIND] != _SLASH:
+            return t, OUTSIDE
+        if tag[_IN_NAME]:
+            return (_read_name(codes, t, tag, names) if state == TAG else t), TAG
+        if tag[_MARK_OPEN]:
+            return _until(codes, t, tag[_MARK_OPEN]), state
+        stop = t
+        if tag[_KIND] == 0:
+            while stop < len(codes) and (97 <= codes[stop] <= 122 or 65 <= codes[stop] <= 90):
+                stop += 1
+        return stop, ATTRIBUTE
+    if state == COMMENT:
+        return _until(codes, t, _GREATER), COMMENT
+    if state == _NO_MARKUP and tag[_RAW_AT] < 0:
+        return _until(codes, t, _LESS), OUTSIDE
+    return t, OUTSIDE
+
+
+@njit(cache=True, inline="always")
+def _until(codes: NDArray[np.uint32], t: int, mark: int) -> int:
+    """Return the next index of a character or of a newline from `t` on."""
+    stop, end = t, np.uint32(mark)
+    while stop < len(codes) and codes[stop] != end and codes[stop] != _NEWLINE:
+        stop += 1
+    return stop
+
+
+@njit(cache=True)
+def _read_name(codes: NDArray[np.uint32], t: int, tag: NDArray[np.int64], names: NDArray[np.int64]) -> int:
+    """Read the name of a tag from `t` on, if it may be any or is a known one; return where it ends, or else `t`."""
+    is_xml = tag[_MODE] == _XML or tag[_IS_FIRST] > 0
+    name, n_name, stop = tag[_NAME], tag[_N_NAME], t
+    if n_name == 0 and codes[t] <= 64:
+        return t
+    while stop < len(codes) and _is_in_name(codes[stop], is_xml):
+        if n_name < LONGEST_NAME:
+            name, n_name = name << 8 | ((codes[stop] | 32) & 127), n_name + 1
+        stop += 1
+    if stop > t and _needs_known_name(tag):
+        place = _lower_bound(names, name, n_name)
+        if place == len(names) or names[place] != _align(name, n_name):
+            return t
+    tag[_NAME], tag[_N_NAME] = name, n_name
+    return stop
 
 
 @njit(cache=True)
