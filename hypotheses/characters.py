@@ -17,7 +17,8 @@ LONGEST_PACKED = 1 << 56
 """A packed word below this has room for one more character."""
 
 
-_BLOCK = 32  # characters that are compared at once
+_BLOCK = 64  # characters that are compared at once
+_NEAR = 16  # characters that are compared one by one before
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -62,6 +63,10 @@ def next_of(codes: NDArray[np.uint32], t: int, first: int, second: int, third: i
     """Return the index of the next of three code points from `t` on, or the number of characters: blocks at a time."""
     a, b, c = np.uint32(first), np.uint32(second), np.uint32(third)
     n = len(codes)
+    for code in codes[t : t + _NEAR]:  # it may be near
+        if code == a or code == b or code == c:
+            return t
+        t += 1
     while t + _BLOCK <= n:
         occurs = False
         for code in codes[t : t + _BLOCK]:

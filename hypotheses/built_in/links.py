@@ -10,7 +10,8 @@ from hypotheses.labels import Labels
 
 _SLASH, _COLON, _POINT, _W, _NEWLINE, _SPACE, _TAB, _RETURN = (ord(char) for char in "/:.w\n \t\r")
 _OPEN, _CLOSE, _BAR, _BRACE, _END_BRACE, _MORE = (ord(char) for char in "[]|{}>")
-_NOWIKI, _END_NOWIKI = (np.array([ord(char) for char in name], np.uint32) for name in ("<nowiki", "</nowiki"))
+_NOWIKI_BEGINS = "<nowiki"
+_NOWIKI, _END_NOWIKI = (np.array([ord(char) for char in name], np.uint32) for name in (_NOWIKI_BEGINS, "</nowiki"))
 _NO_TARGET = (ord(" "), ord("\t"), ord("\n"), ord('"'))
 _NO_TEMPLATE = tuple(ord(char) for char in "\\.,}")
 _LONGEST_TEMPLATE = 10_000  # characters; the longest boxes of Wikipedia have half of that
@@ -108,7 +109,7 @@ def in_wiki_link(text: str) -> Labels:
     a [[b]] [c]
     ...xxx.....
     """
-    return Labels(_wiki_links(code_points(text), _NO_STARTS), "binary")
+    return Labels(_wiki_links(code_points(text), _NOWIKI_BEGINS in text, _NO_STARTS), "binary")
 
 
 @hypothesis(
@@ -127,7 +128,7 @@ def position_in_wiki_link(text: str) -> Labels:
     ???012???
     """
     begun = np.zeros(len(text), np.int64)
-    inside = _wiki_links(code_points(text), begun)
+    inside = _wiki_links(code_points(text), _NOWIKI_BEGINS in text, begun)
     positions = np.where(inside, np.arange(len(begun)) - begun, 0)
     return Labels(positions.astype(np.float64), "numeric", ~inside)
 
@@ -145,7 +146,7 @@ def in_template(text: str) -> Labels:
     a {{b|{{c}}}} {{1}}
     ...xxxxxxxxx...x...
     """
-    return Labels(_templates(code_points(text)), "binary")
+    return Labels(_templates(code_points(text), _NOWIKI_BEGINS in text), "binary")
 
 
 @njit(cache=True)
@@ -198,11 +199,12 @@ def _may_precede(kind: int) -> bool:
 
 
 @njit(cache=True)
-def _wiki_links(codes: NDArray[np.uint32], begun: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _wiki_links(codes: NDArray[np.uint32], has_nowiki: bool, begun: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in a link.
 
     Args:
         codes: (n_chars,) code points.
+        has_nowiki: Whether the text has `<nowiki` anywhere.
         begun: (n_chars,) to be filled with where the outermost link was complete; or empty. Changed.
     """
     labels = np.zeros(len(codes), np.bool_)
@@ -212,7 +214,7 @@ def _wiki_links(codes: NDArray[np.uint32], begun: NDArray[np.int64]) -> NDArray[
     t, n = 0, len(codes)
     while t < n:
         if depth == 0 and not as_it_stands:
-            t = next_of(codes, t, _OPEN, _MORE, _MORE)
+            t = next_of(codes, t, _OPEN, _OPEN, _MORE if has_nowiki else _OPEN)
             if t == n:
                 break
         code = codes[t]
@@ -255,8 +257,8 @@ def _is_indexed(code: int, ends_link: bool) -> bool:
 
 
 @njit(cache=True)
-def _templates(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether a character is inside doubled braces."""
+def _templates(codes: NDArray[np.uint32], has_nowiki: bool) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is inside doubled braces, in a text that has `<nowiki` or not."""
     labels = np.zeros(len(codes), np.bool_)
     depth, start = 0, 0
     half, opened = -2, -2  # where a first brace, and a template's opening were read
@@ -264,7 +266,7 @@ def _templates(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     t, n = 0, len(codes)
     while t < n:
         if depth == 0 and not as_it_stands:
-            t = next_of(codes, t, _BRACE, _MORE, _MORE)
+            t = next_of(codes, t, _BRACE, _BRACE, _MORE if has_nowiki else _BRACE)
             if t == n:
                 break
         code = codes[t]

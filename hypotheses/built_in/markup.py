@@ -40,7 +40,7 @@ def in_tag(text: str) -> Labels:
     a < b <i x=">">c</i> d<e
     .......xxxxxxx...xx.....
     """
-    return Labels(read_tags(text)[0] != OUTSIDE, "binary")
+    return Labels(read_tags(text, with_depths=False)[0] != OUTSIDE, "binary")
 
 
 @hypothesis(kind="binary", text_kind="html")
@@ -54,7 +54,7 @@ def in_attribute(text: str) -> Labels:
     <a b="c d" e=f g>
     ...xxxxxx..xxx.x.
     """
-    return Labels(read_tags(text)[0] == ATTRIBUTE, "binary")
+    return Labels(read_tags(text, with_depths=False)[0] == ATTRIBUTE, "binary")
 
 
 @hypothesis(unit="elements", text_kind="html")

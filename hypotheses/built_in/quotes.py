@@ -241,6 +241,12 @@ def backtick_spans(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
             t = next_of(codes, t, _BACKTICK, _BACKTICK, _BACKTICK)
             opening, n_marks, escaped = False, 0, _is_escaped(codes, t)
             continue
+        if code > _BACKTICK:
+            labels[t] = True
+            opening = escaped = line_is_blank = False
+            n_marks = n_apostrophes = 0
+            t += 1
+            continue
         if code == _BACKTICK:
             if opening:
                 n_opened += 1

@@ -1,5 +1,7 @@
 """Reads tags of XML and HTML, without looking ahead, also in texts of which most is something else."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -29,6 +31,7 @@ _LESS, _GREATER, _SLASH, _BANG, _QUESTION, _DASH, _EQUALS, _QUOTE, _APOSTROPHE, 
 )
 _SPACE, _TAB, _RETURN, _SQUARE, _END_SQUARE, _COLON, _POINT, _MARK = (ord(char) for char in " \t\r[]:.\ufeff")
 _NO_ATTRIBUTE = tuple(ord(char) for char in "&|;,!)~+-?^$%`\\")
+_UNUSUAL = tuple(ord(char) for char in "<>\n\t\r")  # or the end, between the attributes of a tag
 _PROSE, _HTML, _XML = range(3)
 # What is known of the tag that is being read, and of the text; one array, which the functions below change.
 _MODE, _KIND, _NAME, _N_NAME, _IN_NAME, _MARK_OPEN, _HAS_EQUALS, _IS_TIGHT, _LESS_AT, _IS_FIRST = range(10)
@@ -37,10 +40,27 @@ _HTML_NAME, _DOCTYPE_NAME, _XML_NAME, _PHP_NAME = (aligned(name) for name in ("h
 _MOST_IMPLIED, _MOST_CLOSED = 16, 64
 
 
-def read_tags(text: str) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Return (n_chars,) `OUTSIDE`, `TAG`, `ATTRIBUTE` or `COMMENT`, and (n_chars,) how many elements are open."""
-    states, depths = _read(code_points(text), NAMES, GROUPS, TIGHT_NAMES, PAGE_NAMES, CLOSES, STOPS)
+def read_tags(text: str, *, with_depths: bool = True) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Return (n_chars,) `OUTSIDE`, `TAG`, `ATTRIBUTE` or `COMMENT`, and (n_chars,) how many elements are open.
+
+    Without depths, the second array is empty.
+    """
+    codes = code_points(text)
+    states, depths = np.zeros(len(codes), np.uint8), np.zeros(len(codes) if with_depths else 0, np.int32)
+    _read(codes, states, depths, _Elements(NAMES, GROUPS, TIGHT_NAMES, PAGE_NAMES, CLOSES, STOPS, CLOSES.any(1)))
     return states, depths
+
+
+class _Elements(NamedTuple):
+    """What `elements` tells of them, and (n_groups,) whether the elements of a group end any others."""
+
+    names: NDArray[np.int64]
+    groups: NDArray[np.uint8]
+    tight_names: NDArray[np.int64]
+    page_names: NDArray[np.int64]
+    closes: NDArray[np.bool_]
+    stops: NDArray[np.bool_]
+    closes_any: NDArray[np.bool_]
 
 
 @njit(cache=True, inline="always")
@@ -49,17 +69,9 @@ def _is_blank(code: int) -> bool:
 
 
 @njit(cache=True)
-def _read(
-    codes: NDArray[np.uint32],
-    names: NDArray[np.int64],
-    groups: NDArray[np.uint8],
-    tight_names: NDArray[np.int64],
-    page_names: NDArray[np.int64],
-    closes: NDArray[np.bool_],
-    stops: NDArray[np.bool_],
-) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Return the arrays of `read_tags`; the further arguments are those of `elements`."""
-    states, depths = np.zeros(len(codes), np.uint8), np.zeros(len(codes), np.int32)
+def _read(codes: NDArray[np.uint32], states: NDArray[np.uint8], depths: NDArray[np.int32], elements: _Elements) -> None:
+    """Fill zeros with the arrays of `read_tags`."""
+    with_depths = len(depths) > 0
     stack, stack_groups = np.zeros(64, np.int64), np.zeros(64, np.uint8)  # the open elements
     tag = np.zeros(_N_FIELDS, np.int64)
     tag[_LESS_AT] = -2
@@ -67,16 +79,29 @@ def _read(
     has_begun, blank_line = False, False  # something but blanks, comments and declarations has been read
     t, n = 0, len(codes)
     while t < n:
-        if not blank_line:
-            stop, shown = _end_of_stretch(codes, t, state, tag, has_begun and less != t - 1, names)
-            if stop > t:
-                if shown != OUTSIDE:
-                    states[t:stop] = shown
-                    state = shown
-                if height > 0:
-                    depths[t:stop] = height
-                t = stop
-                continue
+        begun = t
+        if state == OUTSIDE and has_begun and less != t - 1:
+            t, blank_line = _end_of_text(codes, t, blank_line, tag[_MODE] == _PROSE and height > 0)
+            if with_depths and height > 0:
+                depths[begun:t] = height
+            if t < n and codes[t] == _NEWLINE:
+                blank_line = True
+                while height > 0 and stack_groups[height - 1] == INLINE:
+                    height -= 1
+            if t < n and codes[t] == _LESS:
+                less = tag[_LESS_AT] = t
+            if t < n and with_depths:
+                depths[t] = height
+            t += 1
+            continue
+        if not blank_line and (state == COMMENT or (state == _NO_MARKUP and tag[_RAW_AT] < 0)):
+            t = _until(codes, t, _GREATER if state == COMMENT else _LESS)
+            if state == COMMENT:
+                states[begun:t] = COMMENT
+            if with_depths and height > 0:
+                depths[begun:t] = height
+            if t == n:
+                break
         code = codes[t]
         is_blank = _is_blank(code)
         if code == _NEWLINE and blank_line:
@@ -92,7 +117,12 @@ def _read(
         elif state == OUTSIDE:
             if less == t - 1:
                 tag[_IS_FIRST] = not has_begun
-                state = _begin_tag(codes, t, tag, names, tight_names)
+                state = _begin_tag(codes, t, tag, elements.names, elements.tight_names)
+                stop = _end_of_simple_tag(codes, t, states, tag, elements.names) if state == TAG else -1
+                if stop > t:
+                    if with_depths:
+                        depths[t:stop] = height
+                    t, code, is_blank, state = stop, codes[stop], False, _ENDED
             has_begun = has_begun or not (is_blank or code == _LESS or code == _MARK or state != OUTSIDE)
         elif state == COMMENT:
             if code == _GREATER and codes[t - 1] == _DASH and codes[t - 2] == _DASH and t > less + 5:
@@ -104,99 +134,177 @@ def _read(
             if code == _GREATER and codes[t - 1] == closer and (state == _PROGRAM or codes[t - 2] == closer):
                 state = OUTSIDE
         else:
-            state = _read_tag(codes, t, state, tag, names, tight_names)
-            if state == _ENDED:
-                state = OUTSIDE
-                place = _lower_bound(names, tag[_NAME], tag[_N_NAME])
-                is_known = place < len(names) and names[place] == _align(tag[_NAME], tag[_N_NAME])
-                group = groups[place] if is_known else UNKNOWN
-                if tag[_IS_FIRST] and tag[_KIND] == 0 and tag[_MODE] == _PROSE:
-                    tag[_MODE] = _HTML if _is_known(page_names, tag) else _PROSE if is_known else _XML
-                if tag[_MODE] == _XML:
-                    group = UNKNOWN
-                if tag[_KIND] == _SLASH:
-                    height = _close(tag[_NAME], stack, height)
-                elif tag[_KIND] == 0 and codes[t - 1] != _SLASH and group != VOID:
-                    if tag[_MODE] != _XML:
-                        height = _height_without_implied(group, stack_groups, height, closes, stops)
-                        state = _begin_raw(codes, tag, group)
-                    if height == len(stack):
-                        stack = np.concatenate((stack, np.zeros(height, np.int64)))
-                        stack_groups = np.concatenate((stack_groups, np.zeros(height, np.uint8)))
-                    stack[height], stack_groups[height] = tag[_NAME], group
-                    height += 1
-                has_begun = has_begun or tag[_KIND] == 0
+            state = _read_tag(codes, t, state, tag, elements.names, elements.tight_names)
+        if state == _ENDED:
+            if height == len(stack):
+                stack = np.concatenate((stack, np.zeros(height, np.int64)))
+                stack_groups = np.concatenate((stack_groups, np.zeros(height, np.uint8)))
+            state, height = _end_tag(codes, t, tag, elements, stack, stack_groups, height, with_depths)
+            has_begun = has_begun or tag[_KIND] == 0
         if code == _LESS and state == OUTSIDE:
-            less = t
-            tag[_LESS_AT] = t
+            less = tag[_LESS_AT] = t
         blank_line = code == _NEWLINE or (blank_line and is_blank)
         states[t] = state if state < _NO_MARKUP else OUTSIDE
-        depths[t] = height
+        if with_depths:
+            depths[t] = height
         t += 1
-    return states, depths
 
 
 @njit(cache=True)
-def _end_of_stretch(
-    codes: NDArray[np.uint32], t: int, state: int, tag: NDArray[np.int64], is_text: bool, names: NDArray[np.int64]
-) -> tuple[int, int]:
-    """Return where characters end, from `t` on, in which nothing changes, and what they are, if in a tag or comment.
+def _end_of_text(codes: NDArray[np.uint32], t: int, blank_line: bool, stops_at_blank_line: bool) -> tuple[int, bool]:
+    """Return where the text outside of tags ends: at a `<`, or the newline of a blank line; and if the line is blank.
 
     Args:
         codes: (n_chars,) code points.
-        t: A character, before which there is no newline.
-        state: The state before it.
-        tag: What is known of the tag; changed if the stretch is its name.
-        is_text: Whether a character outside of tags begins nothing but by a `<`.
-        names: Known names.
+        t: Where to begin.
+        blank_line: Whether nothing but blanks follows the newline before.
+        stops_at_blank_line: Whether a blank line matters.
     """
-    if state == OUTSIDE:
-        return (_until(codes, t, _LESS) if is_text else t), OUTSIDE
-    if state == TAG or state == ATTRIBUTE:
-        if tag[_KIND] != 0 and tag[_KIND] != _SLASH:
-            return t, OUTSIDE
-        if tag[_IN_NAME]:
-            return (_read_name(codes, t, tag, names) if state == TAG else t), TAG
-        if tag[_MARK_OPEN]:
-            return _until(codes, t, tag[_MARK_OPEN]), state
-        stop = t
-        if tag[_KIND] == 0:
-            while stop < len(codes) and (97 <= codes[stop] <= 122 or 65 <= codes[stop] <= 90):
-                stop += 1
-        return stop, ATTRIBUTE
-    if state == COMMENT:
-        return _until(codes, t, _GREATER), COMMENT
-    if state == _NO_MARKUP and tag[_RAW_AT] < 0:
-        return _until(codes, t, _LESS), OUTSIDE
-    return t, OUTSIDE
+    n = len(codes)
+    while t < n:
+        code = codes[t]
+        if code > _LESS:
+            blank_line = False
+        elif code == _LESS:
+            return t, False
+        elif code == _NEWLINE:
+            if blank_line and stops_at_blank_line:
+                return t, True
+            blank_line = True
+        elif blank_line:
+            blank_line = _is_blank(code)
+        t += 1
+    return t, blank_line
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _until(codes: NDArray[np.uint32], t: int, mark: int) -> int:
     """Return the next index of a character or of a newline from `t` on."""
-    stop, end = t, np.uint32(mark)
-    while stop < len(codes) and codes[stop] != end and codes[stop] != _NEWLINE:
+    end = np.uint32(mark)
+    while t < len(codes) and codes[t] != end and codes[t] != _NEWLINE:
+        t += 1
+    return t
+
+
+@njit(cache=True)
+def _end_of_simple_tag(
+    codes: NDArray[np.uint32], t: int, states: NDArray[np.uint8], tag: NDArray[np.int64], names: NDArray[np.int64]
+) -> int:
+    """Read the rest of a tag at once, if nothing in it is unusual.
+
+    The labels are the same as those of `_read_tag`, which reads all other tags.
+
+    Args:
+        codes: (n_chars,) code points.
+        t: The character after the `<`, which `_begin_tag` has read.
+        states: (n_chars,) filled from there to the `>`. Changed.
+        tag: What is known of the tag. Changed.
+        names: Known names.
+
+    Returns:
+        The index of the `>`; or -1, and nothing has changed.
+    """
+    n, kind, start = len(codes), tag[_KIND], t
+    if kind != 0 and kind != _SLASH:
+        return -1
+    name, n_name = tag[_NAME], tag[_N_NAME]
+    is_xml = tag[_MODE] == _XML or tag[_IS_FIRST] > 0
+    t += 1
+    if t < n and n_name == 0 and codes[t] <= 64:
+        return -1
+    while t < n and _is_in_name(codes[t], is_xml):
+        if n_name < LONGEST_NAME:
+            name, n_name = name << 8 | ((codes[t] | 32) & 127), n_name + 1
+        t += 1
+    if t == n or n_name == 0 or codes[t - 1] == _COLON:
+        return -1
+    if _needs_known_name(tag):
+        place = _lower_bound(names, name, n_name)
+        if place == len(names) or names[place] != _align(name, n_name):
+            return -1
+    states[start:t] = TAG
+    stop = t
+    while kind == _SLASH and stop < n and codes[stop] == _SPACE:
+        states[stop] = TAG
         stop += 1
+    if kind == 0 and codes[t] != _GREATER:
+        stop = _end_of_simple_attributes(codes, t, states)
+    if stop == n or codes[stop] != _GREATER:
+        states[start:stop] = OUTSIDE
+        return -1
+    tag[_NAME], tag[_N_NAME], tag[_IN_NAME] = name, n_name, 0
     return stop
 
 
 @njit(cache=True)
-def _read_name(codes: NDArray[np.uint32], t: int, tag: NDArray[np.int64], names: NDArray[np.int64]) -> int:
-    """Read the name of a tag from `t` on, if it may be any or is a known one; return where it ends, or else `t`."""
-    is_xml = tag[_MODE] == _XML or tag[_IS_FIRST] > 0
-    name, n_name, stop = tag[_NAME], tag[_N_NAME], t
-    if n_name == 0 and codes[t] <= 64:
+def _end_of_simple_attributes(codes: NDArray[np.uint32], t: int, states: NDArray[np.uint8]) -> int:
+    """Read attributes, and fill their states; return where the tag ends, or something unusual begins."""
+    n, state, has_equals = len(codes), TAG, False
+    if codes[t] != _SPACE and codes[t] != _SLASH:
         return t
-    while stop < len(codes) and _is_in_name(codes[stop], is_xml):
-        if n_name < LONGEST_NAME:
-            name, n_name = name << 8 | ((codes[stop] | 32) & 127), n_name + 1
-        stop += 1
-    if stop > t and _needs_known_name(tag):
-        place = _lower_bound(names, name, n_name)
-        if place == len(names) or names[place] != _align(name, n_name):
+    while t < n:
+        code = codes[t]
+        if 97 <= code <= 122 or 65 <= code <= 90:
+            state = ATTRIBUTE
+        elif code == _SPACE:
+            if has_equals and codes[t - 1] == _EQUALS:
+                return t
+            state, has_equals = TAG, False
+        elif code == _EQUALS and not has_equals:
+            state, has_equals = ATTRIBUTE, True
+        elif (code == _QUOTE or code == _APOSTROPHE) and has_equals and codes[t - 1] == _EQUALS:
+            stop = t + 1
+            while stop < n and codes[stop] != code and codes[stop] != _NEWLINE:
+                stop += 1
+            states[t:stop] = ATTRIBUTE
+            t = stop
+            if t == n or codes[t] == _NEWLINE:
+                return t
+            state, has_equals = TAG, False
+        elif code == _SLASH and not has_equals:
+            state = TAG
+        elif code in _UNUSUAL or (state == TAG and not has_equals and code in _NO_ATTRIBUTE):
             return t
-    tag[_NAME], tag[_N_NAME] = name, n_name
-    return stop
+        else:
+            state = ATTRIBUTE
+        states[t] = state
+        t += 1
+    return t
+
+
+@njit(cache=True)
+def _end_tag(
+    codes: NDArray[np.uint32],
+    t: int,
+    tag: NDArray[np.int64],
+    elements: _Elements,
+    stack: NDArray[np.int64],
+    stack_groups: NDArray[np.uint8],
+    height: int,
+    with_depths: bool,
+) -> tuple[int, int]:
+    """Read the `>` that ends a tag; return the state, and how many elements are open."""
+    names = elements.names
+    place = _lower_bound(names, tag[_NAME], tag[_N_NAME])
+    is_known = place < len(names) and names[place] == _align(tag[_NAME], tag[_N_NAME])
+    group = elements.groups[place] if is_known else UNKNOWN
+    state = OUTSIDE
+    if tag[_IS_FIRST] and tag[_KIND] == 0 and tag[_MODE] == _PROSE:
+        tag[_MODE] = _HTML if _is_known(elements.page_names, tag) else _PROSE if is_known else _XML
+    if tag[_MODE] == _XML:
+        group = UNKNOWN
+    if tag[_KIND] == _SLASH and with_depths:
+        height = _close(tag[_NAME], stack, height)
+    elif tag[_KIND] == 0 and codes[t - 1] != _SLASH and group != VOID:
+        if tag[_MODE] != _XML:
+            if with_depths and elements.closes_any[group]:
+                height = _height_without_implied(group, stack_groups, height, elements.closes, elements.stops)
+            if group == RAW or group == WIKI_RAW:
+                state = _begin_raw(codes, tag, group)
+        if with_depths:
+            stack[height], stack_groups[height] = tag[_NAME], group
+            height += 1
+    return state, height
 
 
 @njit(cache=True)
@@ -393,7 +501,14 @@ def _align(name: int, n_chars: int) -> int:
 @njit(cache=True)
 def _lower_bound(names: NDArray[np.int64], name: int, n_chars: int) -> int:
     """Return the place of the first name that is not before this one."""
-    return int(np.searchsorted(names, _align(name, n_chars)))
+    aligned_name, first, last = _align(name, n_chars), 0, len(names)
+    while first < last:
+        middle = (first + last) >> 1
+        if names[middle] < aligned_name:
+            first = middle + 1
+        else:
+            last = middle
+    return first
 
 
 @njit(cache=True)
