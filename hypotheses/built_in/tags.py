@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hypotheses.built_in.elements import (
     CLOSES,
+    CLOSES_ANY,
     GROUPS,
     INLINE,
     LONGEST_NAME,
@@ -47,7 +48,7 @@ def read_tags(text: str, *, with_depths: bool = True) -> tuple[NDArray[np.uint8]
     """
     codes = code_points(text)
     states, depths = np.zeros(len(codes), np.uint8), np.zeros(len(codes) if with_depths else 0, np.int32)
-    _read(codes, states, depths, _Elements(NAMES, GROUPS, TIGHT_NAMES, PAGE_NAMES, CLOSES, STOPS, CLOSES.any(1)))
+    _read(codes, states, depths, _Elements(NAMES, GROUPS, TIGHT_NAMES, PAGE_NAMES, CLOSES, STOPS, CLOSES_ANY))
     return states, depths
 
 
