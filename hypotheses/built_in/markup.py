@@ -17,7 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.tags import ATTRIBUTE, OUTSIDE, read_tags
+from hypotheses.built_in.tag_names import ATTRIBUTE, OUTSIDE
+from hypotheses.built_in.tags import read_tags
 from hypotheses.characters import code_points
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
