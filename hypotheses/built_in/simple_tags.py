@@ -28,7 +28,7 @@ _LESS, _GREATER, _SLASH, _EQUALS, _QUOTE, _APOSTROPHE, _NEWLINE, _SPACE, _COLON 
 _UNUSUAL = tuple(ord(char) for char in "<>\n\t\r")  # or the end, between the attributes of a tag
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def end_of_simple_tag(
     codes: NDArray[np.uint32], t: int, states: NDArray[np.uint8], tag: NDArray[np.int64], names: NDArray[np.int64]
 ) -> int:

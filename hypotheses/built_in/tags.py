@@ -173,7 +173,7 @@ def _read(codes: NDArray[np.uint32], states: NDArray[np.uint8], depths: NDArray[
         t += 1
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _end_tag(
     codes: NDArray[np.uint32],
     t: int,
@@ -208,7 +208,7 @@ def _end_tag(
     return state, height
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _begin_tag(
     codes: NDArray[np.uint32],
     t: int,
