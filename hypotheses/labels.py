@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
-from hypotheses.marks import takes_one_column
+from hypotheses.terminal.marks import takes_one_column
 
 CharIndex = slice | NDArray[np.int64]
 """Selects characters of a text: a slice, or an array of their indices."""

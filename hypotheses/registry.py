@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from hypotheses.errors import HypothesisError
 from hypotheses.expressions import parse
@@ -93,6 +94,15 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
         return parse(spelled, find)
     except RecursionError as error:
         raise HypothesisError("the hypothesis has too many nested parentheses or negations to be read") from error
+
+
+def hypothesis_of(described: Any, *, language: str | None = None) -> Hypothesis:
+    """Return the hypothesis of a name, a function or labels; one that is a hypothesis already is returned as it is.
+
+    Raises:
+        HypothesisError: If there is none of that name, or it is neither; see `get` and `as_hypothesis`.
+    """
+    return get(described, language=language) if isinstance(described, str) else as_hypothesis(described)
 
 
 def _is_file_alone(spelled: str) -> bool:

@@ -120,8 +120,8 @@ def test_the_planted_unit_is_found_by_an_array(planted: Path) -> None:
 def test_edited_and_written_texts_have_no_given_labels(copying_model: Any, code_text: str) -> None:
     corpus = Corpus.from_texts([code_text[:2000]])
     live = probe.LiveActivations(copying_model, corpus)
-    with pytest.raises(AnalysisError, match="'labels' has labels of this text alone, and an edited text has none"):
+    with pytest.raises(AnalysisError, match="'labels' has labels of one text alone, and an edited text has none"):
         probe.perturb(live, np.arange(2000) % 7 == 0, "insert x")
     Path("a.csv").write_text("start,end\n1,2\n", encoding="utf-8")
-    with pytest.raises(AnalysisError, match=r"'~labels:a\.csv' has labels of this text alone"):
+    with pytest.raises(AnalysisError, match=r"'~labels:a\.csv' has labels of one text alone"):
         probe.perturb(live, "~labels:a.csv", "insert x")

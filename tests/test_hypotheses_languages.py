@@ -240,12 +240,12 @@ _NESTED = (
 @every_language
 def test_labelling_takes_time_in_proportion_to_the_text(language: str) -> None:
     """Nesting 100,000 deep, and what is never closed, is as quick as other text."""
-    began = time.perf_counter()
+    began = time.process_time()  # other programs run at the same time
     for opener in _NESTED:
         assert len(get(f"in_string:{language}")(opener * (200_000 // len(opener)))) > 0
     for text in ("x" * 1_000_000, " " * 1_000_000, "a 'b' " * 160_000, "-" * 1_000_000):
         assert len(get(f"in_keyword:{language}")(text)) == len(text)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_every_language_has_other_names_and_suffixes() -> None:

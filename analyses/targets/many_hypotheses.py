@@ -12,10 +12,9 @@ from analyses.targets.label_checks import check_labels, summary_of_warnings
 from analyses.targets.labelling import LABEL_BYTES, AnyHypothesis, target, target_for
 from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
-from analyses.targets.text_kinds import reasons_against
+from analyses.targets.text_kinds import reasons_against, sentence_of_reasons
 from hypotheses.errors import HypothesisError
-from hypotheses.registry import get, registered
-from hypotheses.user_files import as_hypothesis
+from hypotheses.registry import get, hypothesis_of, registered
 
 Notice = Callable[[str], None]
 
@@ -36,11 +35,7 @@ class Targets(NamedTuple):
     @property
     def left_out(self) -> str:
         """One sentence that says which hypotheses are left out, and why; empty if none is."""
-        names_by_reason: dict[str, list[str]] = {}
-        for name, reason in self.reasons.items():
-            names_by_reason.setdefault(self.shared_reasons.get(name, reason), []).append(name)
-        groups = (f"{', '.join(names)} ({reason})" for reason, names in names_by_reason.items())
-        return f"left out: {'; '.join(groups)}" if names_by_reason else ""
+        return sentence_of_reasons({**self.reasons, **self.shared_reasons})
 
 
 def targets_of(
@@ -105,13 +100,14 @@ def all_targets(
     names = [name for name, hypothesis in registered().items() if not hypothesis.parameters.required]
     made, reasons, shared, label_warnings = [], {}, {}, []
     for name in names:
-        against = reasons_against(get(name, language=language), source.corpus, source.selection)
+        hypothesis = get(name, language=language)
+        against = reasons_against(hypothesis, source.corpus, source.selection)
         if against:
             reasons[name] = shared[name] = next(iter(against.values()))
             continue
         try:
             share = memory_bytes // len(names)
-            labelled = _target(source, name, lag, language, use_cache, notice, share, checks=False)
+            labelled = _target(source, hypothesis, lag, language, use_cache, notice, share, checks=False)
             refuse_many(labelled)
             made.append(labelled)
             label_warnings += check_labels(source.corpus, labelled.hypothesis, labelled.labels, source.selection)
@@ -141,7 +137,7 @@ def _target(
         if lag:
             raise AnalysisError(f"a lag does not go with {hypothesis}, which is about the next character as it is")
         return target_for(source, hypothesis)
-    made = get(hypothesis, language=language) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    made = hypothesis_of(hypothesis, language=language)
     return target(
         source.corpus,
         made.lagged(lag) if lag else made,

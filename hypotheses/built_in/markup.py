@@ -17,11 +17,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.tag_names import ATTRIBUTE, OUTSIDE
-from hypotheses.built_in.tags import read_tags
 from hypotheses.characters import code_points
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.readers.tag_names import ATTRIBUTE, OUTSIDE
+from hypotheses.readers.tags import read_tags
 
 _HASH, _SPACE, _TAB, _RETURN, _NEWLINE, _BACKTICK, _TILDE, _EQUALS = (ord(char) for char in "# \t\r\n`~=")
 _APOSTROPHE, _OPEN, _CLOSE, _ROUND, _BRACE, _STAR = (ord(char) for char in "'[]({*")

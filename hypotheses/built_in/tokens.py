@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 from pygments.token import STANDARD_TYPES, Comment, Keyword, Number, String, _TokenType, string_to_tokentype
 
 from hypotheses.built_in import code
-from hypotheses.built_in.token_types import DOC_COMMENT as DOC_COMMENT_TYPE
-from hypotheses.built_in.token_types import token_types
 from hypotheses.characters import traits
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
@@ -17,6 +15,8 @@ from hypotheses.programs.languages import Language, language_of, language_of_fil
 from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, DOCSTRING, FIELD, STRING
 from hypotheses.programs.numbers import literals_of, number_literals, whole_numbers
 from hypotheses.programs.program import read_program, whole_tokens
+from hypotheses.pygments_tokens.token_types import DOC_COMMENT as DOC_COMMENT_TYPE
+from hypotheses.pygments_tokens.token_types import token_types
 
 LIMIT_S = 60.0
 """Longest time that a lexer may take for a text, in seconds; twenty more seconds for each megabyte of the text."""

@@ -13,11 +13,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.sentences import read_words
-from hypotheses.built_in.vowels import NO_VOWELS, VOWEL, vowel_class
 from hypotheses.characters import code_points, look_up, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.readers.sentences import read_words
+from hypotheses.readers.vowels import NO_VOWELS, VOWEL, vowel_class
 
 _BOUNDARIES = "Kementchedjhieva & Lopez 2018, arXiv:1809.00066; Hahn & Baroni 2019, arXiv:1906.07285"
 _CLASSES = ("lower case", "upper case", "other letter", "digit", "space", "newline", "punctuation", "symbol", "control")

@@ -7,12 +7,11 @@ where all are asked for, and where a command warns.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 import regex
 
 from hypotheses.errors import HypothesisError
-from hypotheses.programs.languages import LANGUAGES
+from hypotheses.programs.languages import LANGUAGES, name_and_suffix
 from hypotheses.text_kinds.code_lines import share_of_code
 from hypotheses.text_kinds.markup_signs import LATEX, MARKDOWN, SPEAKER, TAG, TEMPLATE, WIKI
 
@@ -27,8 +26,8 @@ class TextKind:
         evidence: Returns a number for a text, of what `measured` says.
         least: The least evidence of a text of this kind.
         measured: The clause that says what was measured, with places for the evidence and for `least`.
-        suffixes: Endings of the names of files that are of this kind, whatever they contain, in small letters and with
-            the point.
+        suffixes: Those of files that are of this kind, whatever they contain, in small letters and without the point.
+        files: Names of files without a suffix that are of this kind, in small letters.
     """
 
     name: str
@@ -37,10 +36,12 @@ class TextKind:
     least: float
     measured: str
     suffixes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
-    def has_suffix(self, file_name: str) -> bool:
+    def has_name(self, file_name: str) -> bool:
         """Tell whether a file's name says that it is of this kind, also before a final `.txt`."""
-        return PurePath(file_name.removesuffix(".txt")).suffix.lower() in self.suffixes
+        name, suffix = name_and_suffix(file_name)
+        return suffix in self.suffixes or name in self.files
 
 
 def kinds_named(names: "str | TextKind | Sequence[str | TextKind]") -> tuple[TextKind, ...]:
@@ -61,7 +62,7 @@ def reason_against(kinds: Sequence[TextKind], text: str) -> str:
     """Return why a text is of none of these kinds, as a clause; empty if it is of one of them.
 
     >>> reason_against(kinds_named("code"), "It was late, and no one came.")
-    'the text is not a program: 0% of it is in lines that look like code, and 30% is the least'
+    'the text is not a program: 0% of it is in lines of code, under 30%'
     """
     shortcomings = []
     for kind in kinds:
@@ -111,62 +112,63 @@ KINDS = (
         "a program",
         share_of_code,
         _LEAST_CODE,
-        "{:.0%} of it is in lines that look like code, and {:.0%} is the least",
-        tuple(f".{suffix}" for language in LANGUAGES for suffix in language.suffixes),
+        "{:.0%} of it is in lines of code, under {:.0%}",
+        tuple(suffix for language in LANGUAGES for suffix in language.suffixes),
+        tuple(name for language in LANGUAGES for name in language.files),
     ),
     TextKind(
         "latex",
         "LaTeX",
         _per_1000_chars(LATEX),
         0.3,
-        "it has {:.2g} commands of LaTeX per 1,000 characters, and {:.2g} is the least",
-        (".tex", ".latex", ".sty", ".cls", ".ltx"),
+        "{:.2g} commands of LaTeX per 1,000 characters, under {:.2g}",
+        ("tex", "latex", "sty", "cls", "ltx"),
     ),
     TextKind(
         "wiki",
         "wikitext",
         _per_1000_chars(WIKI),
         0.3,
-        "it has {:.2g} links, headings and templates of wikis per 1,000 characters, and {:.2g} is the least",
-        (".wiki", ".mediawiki", ".wikitext"),
+        "{:.2g} links, headings and templates of wikis per 1,000 characters, under {:.2g}",
+        ("wiki", "mediawiki", "wikitext"),
     ),
     TextKind(
         "template",
         "a template",
         _per_1000_chars(TEMPLATE),
         0.5,
-        "it has {:.2g} pairs of double braces per 1,000 characters, and {:.2g} is the least",
-        (".j2", ".jinja", ".mustache", ".hbs"),
+        "{:.2g} pairs of double braces, under {:.2g}",
+        ("j2", "jinja", "mustache", "hbs"),
     ),
     TextKind(
         "html",
         "HTML or XML",
         _per_1000_chars(TAG),
         2.0,
-        "it has {:.2g} tags per 1,000 characters, and {:.2g} is the least",
-        (".html", ".htm", ".xhtml", ".xml", ".svg", ".vue"),
+        "{:.2g} tags per 1,000 characters, under {:.2g}",
+        ("html", "htm", "xhtml", "xml", "svg", "vue"),
     ),
     TextKind(
         "markdown",
         "Markdown",
         _signs_of_markdown,
         0.3,
-        "it has {:.2g} headings, links and fences of Markdown per 1,000 characters, and {:.2g} is the least",
-        (".md", ".markdown", ".rmd", ".qmd"),
+        "{:.2g} headings, links and fences per 1,000 characters, under {:.2g}",
+        ("md", "markdown", "rmd", "qmd"),
     ),
     TextKind(
         "play",
         "a play",
         _repeated_speakers,
         0.5,
-        "it has {:.2g} lines with a speaker's name per 1,000 characters, and {:.2g} is the least",
+        "{:.2g} names of speakers per 1,000 characters, under {:.2g}",
     ),
     TextKind(
         "english",
         "English",
         _share_of_english,
         0.1,
-        "{:.0%} of its words are among the most frequent of English, and {:.0%} is the least",
+        "{:.0%} frequent English words, under {:.0%}",
     ),
 )
 """All kinds, in the order of the documentation."""

@@ -4,8 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.elements import LONGEST_NAME
-from hypotheses.built_in.tag_names import (
+from hypotheses.readers.elements import LONGEST_NAME
+from hypotheses.readers.tag_names import (
     ATTRIBUTE,
     IN_NAME,
     IS_FIRST,

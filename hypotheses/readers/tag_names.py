@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.elements import LONGEST_NAME
+from hypotheses.readers.elements import LONGEST_NAME
 
 OUTSIDE, TAG, ATTRIBUTE, COMMENT = range(4)
 """States of a character."""

@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.elements import (
+from hypotheses.characters import code_points
+from hypotheses.readers.elements import (
     CLOSES,
     CLOSES_ANY,
     GROUPS,
@@ -21,8 +22,8 @@ from hypotheses.built_in.elements import (
     WIKI_RAW,
     aligned,
 )
-from hypotheses.built_in.simple_tags import end_of_simple_tag, end_of_text, until
-from hypotheses.built_in.tag_names import (
+from hypotheses.readers.simple_tags import end_of_simple_tag, end_of_text, until
+from hypotheses.readers.tag_names import (
     ATTRIBUTE,
     COMMENT,
     HAS_EQUALS,
@@ -56,7 +57,6 @@ from hypotheses.built_in.tag_names import (
     lower_bound,
     needs_known_name,
 )
-from hypotheses.characters import code_points
 
 _NO_MARKUP, _CDATA, _PROGRAM, _PENDING, _ENDED = range(4, 9)  # states that are outside of tags
 
