@@ -130,7 +130,7 @@ def test_evidence_is_a_number_for_any_text(repeated: str) -> None:
 
 def test_a_reason_says_what_was_measured() -> None:
     assert reason_against(kinds_named("code"), TEXTS["play"]) == (
-        "the text is not a program: 0% of it is in lines that look like code, and 30% is the least"
+        "the text is not a program: 0% of it is in lines of code, under 30%"
     )
     assert reason_against(kinds_named(["markdown", "wiki"]), PROSE).startswith("the text is not Markdown or wikitext: ")
     assert reason_against(kinds_named(["markdown", "wiki"]), TEXTS["wiki"]) == ""

@@ -207,11 +207,14 @@ def test_hypotheses_are_defined_and_counted(run: Command) -> None:
     assert "Looks ahead: no" in out and "Source: Karpathy" in out
     assert rows(run("hypotheses", "--show", "end_of_word", "--json")[1])[0]["looks_ahead"] is True
     Path("corpus.txt").write_text('a "b" c\n' * 20, encoding="utf-8")
-    _, out, _ = run("hypotheses", "corpus.txt", "--json")
+    _, out, err = run("hypotheses", "corpus.txt", "--json")
     found = {row["hypothesis"]: row for row in rows(out)}
     assert found["in_quotes"]["share_true"] == 0.25
     assert found["position_in_line"]["highest"] == 7
-    assert len(found) > 50
+    without_parameters = {name: every for name, every in registered().items() if not every.parameters.required}
+    assert {name for name, every in without_parameters.items() if not every.needs} <= set(found)
+    assert len(found) > 30 and "in_comment" not in found
+    assert "in_comment" in err and "(the text is not a program" in err
 
 
 def test_what_a_users_function_prints_or_names_does_no_harm(run: Command, planted: Path) -> None:
@@ -268,7 +271,7 @@ def test_all_hypotheses_are_ranked_at_once(run: Command, planted: Path) -> None:
         alone = rows(run("rank", "--hypothesis", name, planted, "--top", "1", "--json")[1])[0]
         assert found[name, str(unit.site)]["score"] == pytest.approx(alone["score"], rel=1e-4)
     [left_out] = [line for line in err.splitlines() if line.startswith("left out: ")]
-    assert "in_wiki_link (the text is not wikitext: it has 0 links, headings and templates" in left_out
+    assert "in_wiki_link, position_in_wiki_link (the text is not wikitext: 0 links, headings and templates" in left_out
     assert "no score for" not in err
     _, out, _ = run("rank", "--all", planted, "--sites", "0")
     assert re.search(r"in_quotes +0/hidden/3 +auc", out)

@@ -203,7 +203,7 @@ def test_the_command_writes_the_whole_relation(run: Command, planted: Path) -> N
     names = {row["hypothesis"] for row in found}
     assert {*PLANTED, "char_class"} <= names
     assert len({(row["hypothesis"], row["unit"]) for row in found}) == len(found) == 23 * len(names)
-    assert "in_wiki_link (the text is not wikitext" in err and "in_wiki_link" not in names
+    assert "in_wiki_link, position_in_wiki_link (the text is not wikitext" in err and "in_wiki_link" not in names
     for name, unit in PLANTED.items():
         first = next(row for row in found if row["hypothesis"] == name)
         assert first["unit"] == str(unit) and float(first["low"]) < float(first["held_out"]) < float(first["high"])

@@ -12,7 +12,7 @@ from analyses.targets.label_checks import check_labels, summary_of_warnings
 from analyses.targets.labelling import LABEL_BYTES, AnyHypothesis, target, target_for
 from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
-from analyses.targets.text_kinds import reasons_against
+from analyses.targets.text_kinds import reasons_against, sentence_of_reasons
 from hypotheses.errors import HypothesisError
 from hypotheses.registry import get, registered
 from hypotheses.user_files import as_hypothesis
@@ -36,11 +36,7 @@ class Targets(NamedTuple):
     @property
     def left_out(self) -> str:
         """One sentence that says which hypotheses are left out, and why; empty if none is."""
-        names_by_reason: dict[str, list[str]] = {}
-        for name, reason in self.reasons.items():
-            names_by_reason.setdefault(self.shared_reasons.get(name, reason), []).append(name)
-        groups = (f"{', '.join(names)} ({reason})" for reason, names in names_by_reason.items())
-        return f"left out: {'; '.join(groups)}" if names_by_reason else ""
+        return sentence_of_reasons({**self.reasons, **self.shared_reasons})
 
 
 def targets_of(

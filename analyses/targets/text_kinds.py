@@ -1,7 +1,7 @@
 """Whether a text is of the kind that a hypothesis is about, measured on a sample of it."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 from activations.texts.corpus import Corpus
@@ -32,6 +32,19 @@ def reasons_against(hypothesis: Hypothesis, corpus: Corpus, selection: Selection
     used = selection or Selection.of(len(corpus))
     reasons = {name: _reason_against(kinds, corpus, used) for name, kinds in hypothesis.needs}
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def sentence_of_reasons(reasons: Mapping[str, str]) -> str:
+    """Return one sentence that says which hypotheses are left out, and why; empty if there is none.
+
+    Args:
+        reasons: Clauses by the names of the hypotheses; those with the same clause are named together.
+    """
+    names_by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names_by_reason.setdefault(reason, []).append(name)
+    groups = (f"{', '.join(names)} ({reason})" for reason, names in names_by_reason.items())
+    return f"left out: {'; '.join(groups)}" if reasons else ""
 
 
 def _reason_against(kinds: Sequence[TextKind], corpus: Corpus, used: Selection) -> str:

@@ -61,7 +61,7 @@ def reason_against(kinds: Sequence[TextKind], text: str) -> str:
     """Return why a text is of none of these kinds, as a clause; empty if it is of one of them.
 
     >>> reason_against(kinds_named("code"), "It was late, and no one came.")
-    'the text is not a program: 0% of it is in lines that look like code, and 30% is the least'
+    'the text is not a program: 0% of it is in lines of code, under 30%'
     """
     shortcomings = []
     for kind in kinds:
@@ -120,7 +120,7 @@ KINDS = (
         "a program",
         share_of_code,
         _LEAST_CODE,
-        "{:.0%} of it is in lines that look like code, and {:.0%} is the least",
+        "{:.0%} of it is in lines of code, under {:.0%}",
         tuple(f".{suffix}" for language in LANGUAGES for suffix in language.suffixes),
     ),
     TextKind(
@@ -128,7 +128,7 @@ KINDS = (
         "LaTeX",
         _signs_of_latex,
         0.3,
-        "it has {:.2g} commands of LaTeX per 1,000 characters, and {:.2g} is the least",
+        "{:.2g} commands of LaTeX per 1,000 characters, under {:.2g}",
         (".tex", ".latex", ".sty", ".cls", ".ltx"),
     ),
     TextKind(
@@ -136,7 +136,7 @@ KINDS = (
         "wikitext",
         _per_1000_chars(WIKI),
         0.3,
-        "it has {:.2g} links, headings and templates of wikis per 1,000 characters, and {:.2g} is the least",
+        "{:.2g} links, headings and templates of wikis per 1,000 characters, under {:.2g}",
         (".wiki", ".mediawiki", ".wikitext"),
     ),
     TextKind(
@@ -144,7 +144,7 @@ KINDS = (
         "a template",
         _per_1000_chars(TEMPLATE),
         0.5,
-        "it has {:.2g} pairs of double braces per 1,000 characters, and {:.2g} is the least",
+        "{:.2g} pairs of double braces, under {:.2g}",
         (".j2", ".jinja", ".mustache", ".hbs"),
     ),
     TextKind(
@@ -152,7 +152,7 @@ KINDS = (
         "HTML or XML",
         _per_1000_chars(TAG),
         2.0,
-        "it has {:.2g} tags per 1,000 characters, and {:.2g} is the least",
+        "{:.2g} tags per 1,000 characters, under {:.2g}",
         (".html", ".htm", ".xhtml", ".xml", ".svg", ".vue"),
     ),
     TextKind(
@@ -160,7 +160,7 @@ KINDS = (
         "Markdown",
         _signs_of_markdown,
         0.3,
-        "it has {:.2g} headings, links and fences of Markdown per 1,000 characters, and {:.2g} is the least",
+        "{:.2g} headings, links and fences per 1,000 characters, under {:.2g}",
         (".md", ".markdown", ".rmd", ".qmd"),
     ),
     TextKind(
@@ -168,14 +168,14 @@ KINDS = (
         "a play",
         _repeated_speakers,
         0.5,
-        "it has {:.2g} lines with a speaker's name per 1,000 characters, and {:.2g} is the least",
+        "{:.2g} names of speakers per 1,000 characters, under {:.2g}",
     ),
     TextKind(
         "english",
         "English",
         _share_of_english,
         0.1,
-        "{:.0%} of its words are among the most frequent of English, and {:.0%} is the least",
+        "{:.0%} frequent English words, under {:.0%}",
     ),
 )
 """All kinds, in the order of the documentation."""

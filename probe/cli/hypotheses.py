@@ -83,8 +83,8 @@ def hypotheses(
     With --show and texts: a passage coloured by its labels, from the first place where they change, or where --around,
     --find or --range says; then how often each label occurs in all of the texts, how long its runs are, and where the
     longest begins. Without colours (NO_COLOR, a pipe), marks below the characters replace them. With --show alone: the
-    definition. With texts alone: a row for each built-in hypothesis, with a ! if its labels are hardly right, such as
-    those of a string that is never closed.
+    definition. With texts alone: a row for each built-in hypothesis that applies to them, with a ! if its labels are
+    hardly right, such as those of a string that is never closed.
 
     Example:
         probe hypotheses --show in_quotes corpus.txt
@@ -116,8 +116,10 @@ def _summarise_all(
     hypotheses: "Sequence[Hypothesis]", corpus: "Corpus", options: LabelOptions, tables: TableOptions
 ) -> None:
     """Show a row for each hypothesis: what its labels on these texts are like."""
+    from analyses.targets.text_kinds import reasons_against, sentence_of_reasons
     from hypotheses.errors import HypothesisError
 
+    reasons: dict[str, str] = {}
     rows: list[dict[str, TableCell]] = []
     warnings: list[LabelWarning] = []
     facts_by_name: dict[str, Labels] = {}
@@ -125,6 +127,9 @@ def _summarise_all(
         for n_done, hypothesis in enumerate(hypotheses):
             report(n_done, len(hypotheses), hypothesis.name)
             if hypothesis.parameters.required:
+                continue
+            if against := reasons_against(hypothesis, corpus):
+                reasons |= against
                 continue
             try:
                 row, oddities, facts_by_name[hypothesis.name] = _summary_of(hypothesis, corpus, options)
@@ -134,6 +139,8 @@ def _summarise_all(
             rows.append(row)
             warnings += oddities
     report_kept(facts_by_name)
+    if reasons:
+        warn(sentence_of_reasons(reasons))
     made = provenance(text_sha256=corpus.sha256)
     if tables.as_json:
         tables.show([row | made for row in rows])
@@ -213,9 +220,14 @@ def _described(hypothesis: "Hypothesis") -> dict[str, TableCell]:
         "kind": hypothesis.kind,
         "unit": hypothesis.unit or None,
         "looks_ahead": not hypothesis.causal,
+        "asked_of": _kinds(hypothesis) or None,
         "summary": hypothesis.summary,
         "source": hypothesis.source,
     }
+
+
+def _kinds(hypothesis: "Hypothesis") -> str:
+    return " or ".join(kind.described for _, kinds in hypothesis.needs for kind in kinds)
 
 
 def _define(hypothesis: "Hypothesis", tables: TableOptions) -> None:
@@ -233,6 +245,7 @@ def _define(hypothesis: "Hypothesis", tables: TableOptions) -> None:
     for fact, value in (
         ("Labels", f"{hypothesis.kind or 'of the kind of its values'}{unit}"),
         ("Looks ahead", "no" if hypothesis.causal else "yes"),
+        ("Asked of", _kinds(hypothesis)),
         ("Expected", hypothesis.expects),
         ("Source", hypothesis.source),
     ):

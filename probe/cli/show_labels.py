@@ -23,6 +23,7 @@ def show_labels(
 ) -> None:
     """Show a passage coloured by a hypothesis's labels, and count the labels of the whole text."""
     from analyses.targets.labelling import label_in_pieces
+    from analyses.targets.text_kinds import reasons_against
     from hypotheses.label_warnings import warnings_of
     from hypotheses.summary import summarise
 
@@ -30,6 +31,8 @@ def show_labels(
         labels = label_in_pieces(corpus, hypothesis, use_cache=not label_options.no_cache, notice=warn)
     report_kept({hypothesis.name: labels[:0]})
     summary = summarise(labels, document_starts=corpus.starts)
+    for name, reason in reasons_against(hypothesis, corpus).items():
+        warn(f"the labels of {name} may mean nothing here: {reason}")
     warnings = warnings_of(summary, hypothesis.name, corpus.place)
     rows = _rows(summary, corpus, warnings[0].finding if warnings else None)
     made = provenance(text_sha256=corpus.sha256)

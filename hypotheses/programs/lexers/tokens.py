@@ -57,7 +57,7 @@ def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) 
             t += 1
         elif kind == kinds.WORD:
             start, before = t, word
-            stop, word = _read_word(codes, s, t)
+            stop, word = _read_word(codes, s, t, body[0] >= 0)
             has_operand = word not in OPERAND_FOLLOWS or (t > 0 and codes[t - 1] == _POINT)
             t = stop
             if s.counts_hashes and word in RAW_OF_RUST:
@@ -99,8 +99,11 @@ def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) 
 
 
 @njit(cache=True)
-def _read_word(codes: NDArray[np.uint32], s: Syntax, t: int) -> tuple[int, int]:
-    """Return where a word ends that begins at `t`, and its last 8 letters, packed; in small letters for SQL."""
+def _read_word(codes: NDArray[np.uint32], s: Syntax, t: int, in_body: bool) -> tuple[int, int]:
+    """Return where a word ends that begins at `t`, and its last 8 letters, packed; in small letters for SQL.
+
+    In the body of a function, between dollars, a dollar ends it, and perhaps the body.
+    """
     word = 0
     is_number = _ZERO <= codes[t] <= _NINE
     n = len(codes)
@@ -108,7 +111,7 @@ def _read_word(codes: NDArray[np.uint32], s: Syntax, t: int) -> tuple[int, int]:
         code = codes[t]
         if code < 128 and s.kinds[code] != kinds.WORD:
             is_inner = (code == _APOSTROPHE and (s.is_haskell or (s.separates_digits and is_number))) or (
-                code == _DOLLAR and s.kinds[code] == kinds.DOLLAR and not is_number
+                code == _DOLLAR and s.kinds[code] == kinds.DOLLAR and not is_number and not in_body
             )
             if not is_inner:
                 break

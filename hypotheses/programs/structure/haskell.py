@@ -8,7 +8,7 @@ from hypotheses.programs.structure.tokens import CLOSER, NEWLINE, Tokens, word
 
 _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
 _SYMBOLS = tuple(ord(char) for char in "!#$%&*+./<=>?@\\^|-~:")
-_EQUALS, _BAR, _COLON, _HASH = (ord(char) for char in "=|:#")
+_EQUALS, _BAR, _COLON, _HASH, _CURLY_OPEN, _DASH, _APOSTROPHE = (ord(char) for char in "=|:#{-'")
 _IF, _THEN, _WHERE = word("if"), word("then"), word("where")
 _HEADERS = (word("class"), word("instance"))
 _NO_EQUATIONS = tuple(
@@ -33,7 +33,8 @@ def haskell_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.
             continue
         labels[n_labelled:start] = n_open > 0
         n_labelled = max(n_labelled, start)
-        if start == 0 or (last == NEWLINE and codes[start - 1] == NEWLINE):
+        is_brace = kind == _CURLY_OPEN  # perhaps of a comment
+        if start == 0 or (last == NEWLINE and codes[start - 1] == NEWLINE and not is_brace):
             n_open = 0  # a declaration begins: what came before was not a condition
         if kind == CLOSER:
             labels[start] = n_open > 1
@@ -64,32 +65,41 @@ def haskell_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool
     in_header, methods = False, -1  # of a class or an instance; the column of its methods, -2 before the first
     depth, line = 0, 0  # of brackets; where the line begins
     is_directive, last = False, NEWLINE
+    brace = -1  # where a brace begins the line, perhaps of a comment
     for i, kind in enumerate(tokens.kinds):
         start, end = tokens.starts[i], tokens.ends[i]
         if kind == NEWLINE:
-            line, last, is_directive = end, kind, False
+            depth += int(brace >= 0)
+            line, last, is_directive, brace = end, kind, False, -1
             continue
         if kind == CLOSER or is_directive:
+            continue
+        is_opener = (kind == _CURLY_OPEN and brace < 0) or (kind == _DASH and start == brace + 1)
+        if last == NEWLINE and is_opener:
+            brace = start if kind == _CURLY_OPEN else brace
             continue
         if last == NEWLINE:
             is_directive = kind == _HASH and start == line
             if is_directive:
                 continue
-            indentation = start - line
+            indentation = (start if brace < 0 else brace) - line
             methods = -1 if indentation == 0 else methods
             if indentation <= column:
                 if begun >= 0:
                     labels[begun:start] = True
                 column, begun, is_equation = -1, -1, False
         is_first_method = methods == -2
-        methods = start - line if is_first_method else methods
-        if is_first_method or (last == NEWLINE and (start == line or start - line == methods)):
-            column, depth = start - line, 0
+        begins = start if brace < 0 else brace
+        methods = begins - line if is_first_method else methods
+        if is_first_method or (last == NEWLINE and (begins == line or begins - line == methods)):
+            column, depth = begins - line, 0
             is_equation = kind not in _NO_EQUATIONS
             in_header = kind in _HEADERS
         if kind == _WHERE and in_header:
             in_header, methods = False, -2
-        depth += int(kind in _OPENING) - int(kind in _CLOSING)
+        in_marks = start > 0 and end < len(codes) and codes[start - 1] == _APOSTROPHE == codes[end]  # '('
+        depth += (int(kind in _OPENING) - int(kind in _CLOSING)) * int(not in_marks) + int(brace >= 0)
+        brace = -1
         is_first_symbol = start == 0 or codes[start - 1] not in _SYMBOLS
         is_symbol = is_first_symbol and (end == len(codes) or codes[end] not in _SYMBOLS)
         if is_equation and begun < 0 and depth == 0 and (kind == _EQUALS or kind == _BAR) and is_first_symbol:

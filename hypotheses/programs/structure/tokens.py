@@ -22,7 +22,7 @@ letters, digits and `_`, in either case."""
 _HASH_BITS = (1 << 53) - 1
 _IS_WORD = 1 << 60
 _A, _Z, _CASE, _DOLLAR = ord("A"), ord("Z"), ord("a") - ord("A"), ord("$")
-_CURLY_OPEN, _CURLY_CLOSE = ord("{"), ord("}")
+_CURLY_OPEN, _CURLY_CLOSE, _DASH = ord("{"), ord("}"), ord("-")
 _HALF_OPENERS = tuple(ord(char) for char in "/-{")  # of //, /*, -- and {-, before the comment is known to be one
 
 
@@ -111,6 +111,7 @@ def _read(
         if state == COMMENT or state == DOC_COMMENT:
             if not was_comment and n > 0 and ends[n - 1] == t and kinds[n - 1] in _HALF_OPENERS:
                 n -= 1
+                n -= int(kinds[n] == _DASH and n > 0 and ends[n - 1] == t - 1 and kinds[n - 1] == _CURLY_OPEN)
         elif state != CODE:
             if not was_value:
                 has_flags = state == REGEX and n > 0 and kinds[n - 1] == VALUE and ends[n - 1] == t - 1
