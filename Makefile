@@ -51,7 +51,7 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 
 docs: $(INSTALLED)
-	$(BIN)/python -c 'from hypotheses.page import page; print(page(), end="")' > docs/hypotheses.md
+	$(BIN)/python -c 'from hypotheses.describing.page import page; print(page(), end="")' > docs/hypotheses.md
 
 gallery: $(INSTALLED)
 	$(BIN)/python benchmarks/gallery.py $(FOLDER)

@@ -17,6 +17,10 @@ LONGEST_PACKED = 1 << 56
 """A packed word below this has room for one more character."""
 
 
+_BLOCK = 64  # characters that are compared at once
+_NEAR = 16  # characters that are compared one by one before
+
+
 def code_points(text: str) -> NDArray[np.uint32]:
     """Return (n_chars,) Unicode code points."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32, copy=False)
@@ -52,6 +56,27 @@ def _gathered(table: NDArray[np.uint8], codes: NDArray[np.uint32]) -> NDArray[np
     for t, code in enumerate(codes):
         values[t] = table[code]
     return values
+
+
+@njit(cache=True)
+def next_of(codes: NDArray[np.uint32], t: int, first: int, second: int, third: int) -> int:
+    """Return the index of the next of three code points from `t` on, or the number of characters: blocks at a time."""
+    a, b, c = np.uint32(first), np.uint32(second), np.uint32(third)
+    n = len(codes)
+    for code in codes[t : t + _NEAR]:  # it may be near
+        if code == a or code == b or code == c:
+            return t
+        t += 1
+    while t + _BLOCK <= n:
+        occurs = False
+        for code in codes[t : t + _BLOCK]:
+            occurs |= (code == a) | (code == b) | (code == c)
+        if occurs:
+            break
+        t += _BLOCK
+    while t < n and codes[t] != a and codes[t] != b and codes[t] != c:
+        t += 1
+    return t
 
 
 def traits(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:

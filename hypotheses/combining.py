@@ -1,11 +1,12 @@
-"""Labels computed from other labels: and, or, not, lags and comparisons.
+"""Labels computed from other labels: and, or, not, lags and comparisons; and what identifies the combination.
 
 Where a label is missing, the result is missing too, unless the other label decides it. And, or and not take binary
 labels.
 """
 
+import hashlib
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,3 +78,24 @@ def compared(labels: Labels, sign: str, value: str | float) -> Labels:
     if name not in labels.names:
         raise HypothesisError(f"it has no class {name!r}; it has {short_list(labels.names)}")
     return Labels(np.asarray(compare(labels.values, labels.names.index(name))), "binary", labels.missing)
+
+
+def common_separator(separators: Sequence[str | None]) -> str | None:
+    """Return the longest separator if it begins and ends with every other one, so that it serves all; else None."""
+    known = sorted((separator for separator in separators if separator is not None), key=len)
+    is_common = len(known) == len(separators) and all(
+        known[-1].endswith(separator) and known[-1].startswith(separator) for separator in known
+    )
+    return known[-1] if is_common else None
+
+
+def combined_hash(operation: str, parts: Sequence[tuple[str | None, str | None, tuple[str, ...]]]) -> str | None:
+    """Return the hash of a combination; None if a part has none.
+
+    Args:
+        operation: The operation with its operands.
+        parts: The hash, the kind and the names of the classes of each part.
+    """
+    if any(definition_hash is None for definition_hash, _, _ in parts):
+        return None
+    return hashlib.sha256(f"{operation} {parts}".encode("utf-8", "surrogatepass")).hexdigest()

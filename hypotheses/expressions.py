@@ -47,7 +47,8 @@ def parse(spelled: str, find: Callable[[str], Hypothesis]) -> Hypothesis:
 def _tokens(spelled: str) -> Iterator[_Token]:
     for match in _TOKEN.finditer(spelled.rstrip()):
         if match["stray"]:
-            raise HypothesisError(f"{spelled!r} cannot be read at {match['stray']!r}; put names with signs in quotes")
+            advice = "a comparison is spelled with ==" if match["stray"] == "=" else "put names with signs in quotes"
+            raise HypothesisError(f"{spelled!r} cannot be read at {match['stray']!r}; {advice}")
         yield _Token(match["sign"] or match["atom"], match["sign"] is not None)
 
 
@@ -65,7 +66,9 @@ class _Parser:
 
     def expect_end(self) -> None:
         if self._tokens:
-            raise self._error(f"{self._tokens[-1].text!r} is not expected there")
+            token = self._tokens[-1].text
+            advice = "; parameters with signs in them are in quotes, as in regex:'(a|b)'" if token in "()" else ""
+            raise self._error(f"{token!r} is not expected there{advice}")
 
     def _conjunction(self) -> Hypothesis:
         hypothesis = self._comparison()

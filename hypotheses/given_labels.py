@@ -55,7 +55,9 @@ class GivenLabels:
                 n_labels = len(answer)
                 parts[str(document)] = Labels.from_answer(answer, n_labels, kind, names)
             except HypothesisError as error:
-                message = str(error).replace("it gave", "there are", 1)
+                message = (
+                    str(error).replace("it gave the label", "there is the label", 1).replace("it gave", "there are", 1)
+                )
                 raise HypothesisError(f"the labels{where} cannot be used: {message}") from error
             except TypeError as error:
                 raise HypothesisError(f"the labels{where} are a single {type(answer).__name__}") from error

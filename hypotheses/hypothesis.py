@@ -2,23 +2,21 @@
 
 import copy
 import functools
-import hashlib
 import inspect
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from hypotheses.combining import compared, conjunction, disjunction, negation, shifted
-from hypotheses.errors import HypothesisError
+from hypotheses.combining import combined_hash, common_separator, compared, conjunction, disjunction, negation, shifted
+from hypotheses.errors import HypothesisError, described
 from hypotheses.fingerprints.dependencies import Definition, Dependencies, find_dependencies
 from hypotheses.fingerprints.functions import are_plain
 from hypotheses.given_labels import GivenAsLabels, GivenLabels, are_labels
 from hypotheses.labels import KINDS, Kind, Labels
-from hypotheses.marks import marked
 from hypotheses.parameters import DOCUMENT, FILE_NAME, PLACE, Parameters
 from hypotheses.places import Place
 from hypotheses.spelling import quoted, spell_number
+from hypotheses.terminal.marks import marked
 from hypotheses.text_kinds.kinds import TextKind, kinds_named
 
 _PATTERN = "regex"  # its parameter stands in quotes in a combination, since without them it has no end
@@ -73,13 +71,7 @@ class Hypothesis:
             function, causal = GivenLabels(function, kind, names), False
             name, kind, names = name or function.name, function.kind, function.names
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
-        if kind is not None and kind not in KINDS:
-            raise HypothesisError(f"the kind of {self.name} is {kind!r}; choose one of {', '.join(KINDS)}")
-        if names and kind not in (None, "categorical"):
-            raise HypothesisError(
-                f"{self.name} has names of classes, and is declared to be {kind}; remove one of the two"
-            )
-        self.kind: Kind | None = "categorical" if names else "numeric" if unit and kind is None else kind
+        self.kind: Kind | None = _declared_kind(self.name, kind, names, unit)
         self.names = tuple(names)
         self.unit = unit
         self.causal = causal
@@ -143,7 +135,8 @@ class Hypothesis:
                 raise
             raise HypothesisError(f"the hypothesis {self.name!r} cannot label this text: {error}") from error
         except (Exception, SystemExit) as error:
-            raise HypothesisError(f"the hypothesis {self.name!r} failed: {self._describe(error)}") from error
+            files = {definition.file for definition in self.definitions}
+            raise HypothesisError(f"the hypothesis {self.name!r} failed: {described(error, files)}") from error
         try:
             return Labels.from_answer(answer, len(text), self.kind, self.names)
         except HypothesisError as error:
@@ -168,6 +161,9 @@ class Hypothesis:
 
     def __or__(self, other: "Hypothesis") -> "Hypothesis":
         return self._combined_with(other, "|", _OR, disjunction)
+
+    __rand__, __ror__ = __and__, __or__  # what stands on the left is no hypothesis, and is refused
+    __array_ufunc__ = None  # an array on the left does not take the hypothesis for a number
 
     __hash__ = object.__hash__
 
@@ -234,6 +230,7 @@ class Hypothesis:
         """Return the same hypothesis under another name."""
         renamed = copy.copy(self)
         renamed.name = name
+        renamed.needs = tuple((name if part == self.name else part, kinds) for part, kinds in self.needs)
         return renamed
 
     def with_parameters(self, *parameters: Any, **named: Any) -> "Hypothesis":
@@ -248,21 +245,12 @@ class Hypothesis:
             raise HypothesisError(f"{self.name!r} is spelled {self.spelling}: {error}") from error
         if self._without_parameters is not None:
             return self._without_parameters.with_parameters(**self._parameters_set, **values)
-        made = Hypothesis(
-            functools.partial(self._function, **values),
-            name=f"{self.name}:{self._spell_parameters(values)}",
-            kind=self.kind,
-            names=self.names,
-            unit=self.unit,
-            causal=self.causal,
-            source=self.source,
-            expects=self.expects,
-            separator=self.separator,
-        )
-        made.__doc__, made._without_parameters, made._parameters_set = self.__doc__, self, values
-        made.uses_file_name, made.definitions, made.reads = self.uses_file_name, self.definitions, self.reads
-        made.needs = () if values.get("language", "auto") != "auto" else self.needs  # who names a language knows it
-        made.labels_any_text = self.labels_any_text
+        made = self.with_name(f"{self.name}:{self._spell_parameters(values)}")
+        made._function = functools.partial(self._function, **values)
+        made.parameters, made.example = Parameters(made._function), ""
+        made._without_parameters, made._parameters_set = self, values
+        if values.get("language", "auto") != "auto":
+            made.needs = ()  # who names a language knows it
         if self.parameters.file in values:
             path = Path(values[self.parameters.file])
             made.definitions = tuple(part.reading(path, self.parameters.suffixes) for part in self.definitions)
@@ -333,7 +321,7 @@ class Hypothesis:
         if not isinstance(other, Hypothesis):
             raise HypothesisError(
                 f"{self.name!r} {sign} {type(other).__name__}: only hypotheses combine; probe.get finds one by its "
-                "name, and probe.hypothesis makes one of a function"
+                "name, and probe.hypothesis makes one of a function or of labels"
             )
 
         def label(text: str, *, _place: Place) -> Labels:
@@ -376,11 +364,10 @@ class Hypothesis:
         derived.needs = tuple(dict.fromkeys(need for part in parts for need in part.needs))
         derived.uses_file_name = any(part.uses_file_name for part in parts)
         derived.labels_any_text = all(part.labels_any_text for part in parts)
-        hashed = [(part.definition_hash, part.kind, part.names) for part in parts]
-        is_hashable = all(part.definition_hash is not None for part in parts)
-        digest = hashlib.sha256(f"{operation} {hashed}".encode("utf-8", "surrogatepass"))
-        derived.definition_hash = digest.hexdigest() if is_hashable else None
-        derived.separator = _common_separator([part.separator for part in parts])
+        derived.definition_hash = combined_hash(
+            operation, [(part.definition_hash, part.kind, part.names) for part in parts]
+        )
+        derived.separator = common_separator([part.separator for part in parts])
         derived._is_combined, derived._precedence = True, precedence
         derived.__doc__ = f"Is {name} true?\n\nA combination of hypotheses; see what each of them asks."
         return derived
@@ -389,20 +376,18 @@ class Hypothesis:
         """Return its name as part of an expression, in parentheses if it binds more loosely than its surroundings."""
         return self.name if self._precedence >= precedence else f"({self.name})"
 
-    def _describe(self, error: BaseException) -> str:
-        files = {definition.file for definition in self.definitions}
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
-        where = f" in line {frames[-1].lineno} of {Path(frames[-1].filename).name}" if frames else ""
-        return f"{type(error).__name__}{where}: {error}"
 
+def _declared_kind(name: str, kind: Kind | None, names: Sequence[str], unit: str) -> Kind | None:
+    """Return the kind of labels that a declaration implies; None if it is to be inferred from the labels.
 
-def _common_separator(separators: Sequence[str | None]) -> str | None:
-    """Return the longest separator if it begins and ends with every other one, so that it serves all; else None."""
-    known = sorted((separator for separator in separators if separator is not None), key=len)
-    is_common = len(known) == len(separators) and all(
-        known[-1].endswith(separator) and known[-1].startswith(separator) for separator in known
-    )
-    return known[-1] if is_common else None
+    Raises:
+        HypothesisError: If there is no such kind, or labels of this kind have no classes.
+    """
+    if kind is not None and kind not in KINDS:
+        raise HypothesisError(f"the kind of {name} is {kind!r}; choose one of {', '.join(KINDS)}")
+    if names and kind not in (None, "categorical"):
+        raise HypothesisError(f"{name} has names of classes, and is declared to be {kind}; remove one of the two")
+    return "categorical" if names else "numeric" if unit and kind is None else kind
 
 
 @overload

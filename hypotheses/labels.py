@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
-from hypotheses.marks import takes_one_column
+from hypotheses.terminal.marks import takes_one_column
 
 CharIndex = slice | NDArray[np.int64]
 """Selects characters of a text: a slice, or an array of their indices."""
@@ -223,8 +223,8 @@ def _values_and_missing(answer: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     array = np.asarray(answer)
     if array.ndim != 1:
         raise HypothesisError(
-            f"it gave {type(answer).__name__} of shape {array.shape}; expected one label per character, in one "
-            "dimension"
+            f"it gave labels of shape {array.shape} ({type(answer).__name__}); expected one label per character, in "
+            "one dimension"
         )
     if array.dtype == object:
         return _from_objects(array.tolist())
@@ -237,6 +237,8 @@ def _is_flat(answer: list[Any]) -> bool:
 
 def _from_objects(labels: list[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Convert Python objects of one kind to an array, in which True is no number, and 1 no name."""
+    if any(kind.__name__ == "NAType" for kind in set(map(type, labels))):  # of pandas, which is equal to nothing
+        labels = [None if type(label).__name__ == "NAType" else label for label in labels]
     present = [label is not None and label == label for label in labels]
     first_of_kind: dict[str, tuple[int, Any]] = {}
     for t, (label, is_present) in enumerate(zip(labels, present, strict=True)):

@@ -82,7 +82,10 @@ class Parameters:
         """
         by_name = [parameter.replace(kind=parameter.POSITIONAL_OR_KEYWORD) for parameter in self._parameters.values()]
         in_order = sorted(by_name, key=lambda parameter: parameter.default is not parameter.empty)
-        return inspect.Signature(in_order).bind_partial(*values, **named).arguments
+        arguments = inspect.Signature(in_order).bind_partial(*values, **named).arguments
+        if self.file and isinstance(arguments.get(self.file), str):
+            arguments[self.file] = Path(arguments[self.file])
+        return arguments
 
     def spell(self, values: dict[str, Any]) -> str:
         """Return values as they are spelled after the name, so that `read` returns them."""
@@ -111,6 +114,8 @@ class Parameters:
         names = list(self._parameters)
         values: dict[str, Any] = {}
         if self.file:
+            if not spelled.partition(":")[0].strip():
+                raise HypothesisError(f"its {self.file} is missing; name one")
             path, spelled = split_path(spelled)
             values[self.file] = path
             names = names[1:]

@@ -1,4 +1,4 @@
-"""Where a text that is labelled is from: its document, and the others that are labelled together with it."""
+"""Places of texts: the document that a text is from, and the others that are labelled together with it."""
 
 import itertools
 from collections.abc import Hashable, Sequence
@@ -67,7 +67,7 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a text is from: from which of several documents, and where in it the text begins."""
+    """The place of a text: its document among those that are labelled together, and where in it the text begins."""
 
     documents: Documents
     number: int = 0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from hypotheses.errors import HypothesisError
 from hypotheses.expressions import parse
@@ -40,6 +41,7 @@ TOPICS = (
 _IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<parameters>.*))?", re.DOTALL)
 _PATTERN = "regex:"
 _FROM_FILE = "labels:"
+_IN_HOME = re.compile(r"""(?:^|(?<=[\s(&|~]))labels:(['"]?)~/""")
 _SIGN = re.compile(r"[&|~@()<>=!'\"]")
 _QUOTED = re.compile(r"""(?:'(?:[^']|'')*'|"(?:[^"]|"")*")\s*(?:[&|@)]|$)""")
 
@@ -84,6 +86,7 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
     spelled = spelled.lstrip()
     if spelled.startswith(_PATTERN) and not _QUOTED.match(spelled, len(_PATTERN)):
         return find(spelled)  # a pattern without quotes extends to the end
+    spelled = _IN_HOME.sub(_with_home, spelled)
     if spelled.startswith(_FROM_FILE) and _is_file_alone(spelled.rstrip().removeprefix(_FROM_FILE)):
         return find(spelled.rstrip())
     in_file = _IN_FILE.fullmatch(spelled.rstrip())
@@ -95,10 +98,25 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
         raise HypothesisError("the hypothesis has too many nested parentheses or negations to be read") from error
 
 
+def hypothesis_of(described: Any, *, language: str | None = None) -> Hypothesis:
+    """Return the hypothesis of a name, a function or labels; one that is a hypothesis already is returned as it is.
+
+    Raises:
+        HypothesisError: If there is none of that name, or it is neither; see `get` and `as_hypothesis`.
+    """
+    return get(described, language=language) if isinstance(described, str) else as_hypothesis(described)
+
+
 def _is_file_alone(spelled: str) -> bool:
     """Tell whether what follows `labels:` is the path of a file, with or without a column, and no expression."""
     path, column = split_path(spelled)
     return exists(path) and not _SIGN.search(column)
+
+
+def _with_home(match: re.Match[str]) -> str:
+    """Return `labels:~/` with the path of the user's folder, which a shell leaves to the program after a colon."""
+    home = str(Path.home())
+    return f"{_FROM_FILE}{match[1]}{home if match[1] else quoted(home)}/"
 
 
 def _find(spelled: str, language: str | None) -> Hypothesis:
@@ -136,8 +154,9 @@ def _unknown(name: str, spelled: str) -> HypothesisError:
         )
     if name.endswith(".py"):
         return HypothesisError(f"{name} is a file; name one of the functions in it, such as {name}:in_url")
-    if exists(Path(spelled)) and Path(spelled).suffix.lower() in SUFFIXES:
-        return HypothesisError(f"{spelled} is a file; labels in it are spelled {_FROM_FILE}{quoted(spelled)}")
+    path, _ = split_path(spelled)
+    if path.suffix.lower() in SUFFIXES and exists(path):
+        return HypothesisError(f"{path} is a file; labels in it are spelled {_FROM_FILE}{quoted(spelled)}")
     return HypothesisError(f"no hypothesis named {name!r}; {nearest(name, list(known))}")
 
 

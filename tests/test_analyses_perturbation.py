@@ -288,7 +288,7 @@ def test_a_state_that_reaches_far_back_is_kept_in_a_long_document() -> None:
     text = "a#" + ("b" * 99 + "\n\n") * 1000 + "#" + ("b" * 99 + "\n\n") * 100
     corpus = Corpus.from_texts([text])
     hypothesis = as_hypothesis(after_mark)
-    edited = EditedLabels(hypothesis, target(corpus, hypothesis), corpus, 20)
+    edited = EditedLabels(hypothesis, target(corpus, hypothesis, checks=False), corpus, 20)
     change = edited.change(PlacedEdit(60_000, "", "#"))
     assert change.before.all()
     assert not change.after.any()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hypotheses.built_in.nesting import LONGEST, MOST_WITHOUT_BRACES
+from hypotheses.readers.nesting import LONGEST, MOST_WITHOUT_BRACES
 from hypotheses.registry import get
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hypotheses.describing.summary import summarise
 from hypotheses.errors import HypothesisError
 from hypotheses.labelling.corpus_labels import CorpusLabels, narrowest
 from hypotheses.labels import Labels
-from hypotheses.summary import summarise
 
 NUMBERS = st.one_of(
     st.integers(0, 3).map(float),

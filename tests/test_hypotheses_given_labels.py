@@ -120,8 +120,32 @@ def test_the_planted_unit_is_found_by_an_array(planted: Path) -> None:
 def test_edited_and_written_texts_have_no_given_labels(copying_model: Any, code_text: str) -> None:
     corpus = Corpus.from_texts([code_text[:2000]])
     live = probe.LiveActivations(copying_model, corpus)
-    with pytest.raises(AnalysisError, match="'labels' has labels of this text alone, and an edited text has none"):
+    with pytest.raises(AnalysisError, match="'labels' has labels of one text alone, and an edited text has none"):
         probe.perturb(live, np.arange(2000) % 7 == 0, "insert x")
     Path("a.csv").write_text("start,end\n1,2\n", encoding="utf-8")
-    with pytest.raises(AnalysisError, match=r"'~labels:a\.csv' has labels of this text alone"):
+    with pytest.raises(AnalysisError, match=r"'~labels:a\.csv' has labels of one text alone"):
         probe.perturb(live, "~labels:a.csv", "insert x")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("boolean", [True, None, False, True, True, False, True]),
+        ("Int64", [True, None, False, True, True, False, True]),
+    ],
+)
+def test_missing_values_of_pandas(dtype: str, expected: list[bool | None]) -> None:
+    given = pd.Series([1, None, 0, 1, 1, 0, 1], dtype="Int64").astype(dtype)
+    assert labelled(given).tolist() == expected
+    names = pd.Series(["a", pd.NA, "b", "a", "a", "b", "a"], dtype="string")
+    assert labelled(names).tolist() == ["a", None, "b", "a", "a", "b", "a"]
+
+
+def test_an_array_and_a_hypothesis_do_not_combine_on_either_side() -> None:
+    array, in_word = np.array(VALUES), get("in_word")
+    with pytest.raises(HypothesisError, match="& ndarray: only hypotheses combine; .* a function or of labels"):
+        _ = in_word & array
+    with pytest.raises(HypothesisError, match="& ndarray: only hypotheses combine"):
+        _ = array & in_word
+    with pytest.raises(HypothesisError, match=r"\| ndarray: only hypotheses combine"):
+        _ = array | in_word

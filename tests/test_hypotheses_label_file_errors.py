@@ -56,7 +56,22 @@ def refusal(spelled: str, files: Mapping[str, str | bytes], texts: Mapping[str, 
         ("start,end\n-1,2\n", "the span -1 to 2 in row 1 of x.csv begins before the text"),
         ("start,end\n0,1\n3,2\n", "the span 3 to 2 in row 2 of x.csv ends before it begins"),
         ("start,end\n2,2\n", "the span 2 to 2 in row 1 of x.csv has no characters; an end is one past the last"),
-        ("start,end\n4,6\n", "the span 4 to 6 in row 1 of x.csv ends after a.txt, which has 5 characters"),
+        (
+            "start,end\n4,6\n",
+            "the span 4 to 6 in row 1 of x.csv ends after a.txt, which has 5 characters; positions count characters "
+            "from 0, not bytes",
+        ),
+        (
+            "start,end,text\n1,2,bc\n",
+            "are 'b'; are they made from the same text, with the same line ends? positions count",
+        ),
+        ("start_char,label_\n1,A\n", "x.csv has spans without a column 'end'; its columns are start_char, label_"),
+        (
+            'label\n"1,5"\n"2,5"\n"1,5"\n"1,5"\n"0,5"\n',
+            "the labels of x.csv have commas, such as '1,5'; write numbers with",
+        ),
+        ("a;label\n1;1,500\n2;2,500\n3;1,500\n4;1,500\n5;1,500\n", "have commas, such as '1,500'; write numbers with"),
+        ("label\nA\n".encode("utf-32")[:-1], "x.csv is not in UTF-8"),
         ("start,end\n1,x\n", "row 1 of x.csv has 'x' where a span begins or ends; give whole numbers"),
         ("start,end\n1,2.5\n", "row 1 of x.csv has '2.5' where a span begins or ends; give whole numbers"),
         ("start,end\n1,\n", "row 1 of x.csv has '' where a span begins or ends"),
@@ -120,6 +135,11 @@ def test_files_that_cannot_be_used(content: str | bytes, expected: str) -> None:
         ('{"label": 1}\n{"label": "a"}\n', "the labels of x.jsonl are of several kinds: 1 in row 1 and 'a' in row 2"),
         ('{"label": true}\n{"label": 1}\n', "the labels of x.jsonl are of several kinds: True in row 1 and 1 in row 2"),
         ('{"label": [1]}\n{"label": [2]}\n', "row 1 of x.jsonl has the label [1]; give a number, a bool or a string"),
+        (
+            '{"text": "ab", "label": [[0, 1, "A"]]}\n',
+            "string, and each span a row of its own with start, end and label",
+        ),
+        ('{"label": 1}\n{"label": "a"}\n', "'a' in row 2; give one kind, and null where there is no label"),
         ("{}\n", "the objects in x.jsonl have no keys"),
         ("[]\n", "x.jsonl has no rows; expected an array of labels or of objects"),
         ("label\n1\n", "x.jsonl is no JSON"),
@@ -141,6 +161,12 @@ def test_json_that_cannot_be_used(content: str, expected: str) -> None:
         ("labels:x.csv:4", "x.csv has no column '4'; its columns are char, label, label"),
         ("labels:x.csv:0", "x.csv has no column '0'"),
         ("labels:x.csv & x.csv", "x.csv is a file; labels in it are spelled labels:x.csv"),
+        ("x.csv:label", "x.csv is a file; labels in it are spelled labels:x.csv:label"),
+        ("labels:z.txt = A", "cannot be read at '='; a comparison is spelled with =="),
+        ("phase:3,(a)", "'(' is not expected there; parameters with signs in them are in quotes, as in regex:'(a|b)'"),
+        ("labels:", "'labels' is spelled labels:file[:column]: its file is missing; name one"),
+        ("labels:'' == A", "its file is missing; name one"),
+        ("labels::label", "its file is missing; name one"),
         ("labels:y.csv", "there is no file or folder y.csv with labels; check its path"),
         ("labels:y.csv:label", "there is no file or folder y.csv with labels; check its path"),
         ("labels:z.txt:label", "z.txt has no column 'label' and no header; its only column is 1"),
@@ -253,7 +279,10 @@ def test_arrays_of_another_length(given: object, texts: dict[str, str], expected
     ("given", "expected"),
     [
         ({}, "the labels are an empty dict; give those of each document by its name"),
-        (np.zeros((2, 2)), "the labels cannot be used: there are ndarray of shape (2, 2); expected one label per"),
+        (
+            np.zeros((2, 2)),
+            "the labels cannot be used: there are labels of shape (2, 2) (ndarray); expected one label per",
+        ),
         (
             [1, "a"],
             "the labels cannot be used: there are numbers and, at character 1, 'a'; give all labels in one kind",
@@ -261,10 +290,16 @@ def test_arrays_of_another_length(given: object, texts: dict[str, str], expected
         ({"a": [1], "b": ["x"]}, "there are categorical and numeric labels for different documents"),
         ({"a": 3}, "the labels of 'a' are a single int"),
         ({"a": "xy"}, "the labels of 'a' cannot be used: there are a str; expected one label per character"),
-        (np.array([1.0, np.inf]), "there are the label inf at character 1; give finite numbers"),
+        (np.array([1.0, np.inf]), "there is the label inf at character 1; give finite numbers"),
     ],
 )
 def test_labels_that_cannot_be_used(given: object, expected: str) -> None:
     with pytest.raises(HypothesisError) as refused:
         hypothesis(given)  # type: ignore[call-overload]
     assert expected in str(refused.value)
+
+
+def test_links_that_lead_back_to_themselves() -> None:
+    Path("x.csv").symlink_to("y.csv")
+    Path("y.csv").symlink_to("x.csv")
+    assert refusal("labels:x.csv", {}) == "there is no file or folder x.csv with labels; check its path"

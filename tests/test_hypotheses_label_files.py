@@ -106,7 +106,7 @@ def test_rows_of_json(name: str, rows: list[Any], kind: str, expected: list[Any]
         assert (labels.kind, labels.tolist()) == (kind, expected)
 
 
-@pytest.mark.parametrize("encoded", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoded", ["utf-8-sig", "utf-16", "utf-32"])
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 def test_byte_order_marks_and_line_ends_of_other_systems(encoded: str, end: str) -> None:
     write("a.csv", end.join(["char,label", "é,1", "ж,0", ""]).encode(encoded))
@@ -387,3 +387,23 @@ def test_missing_labels_are_missing_in_a_combination() -> None:
     write("a.csv", "label\n1\n\n0\n")
     assert get("labels:a.csv & in_word")("abc").tolist() == [True, None, False]
     assert isinstance(get("labels:a.csv | in_word")("abc"), Labels)
+
+
+def test_positions_and_labels_may_be_named_as_in_spacy_and_doccano() -> None:
+    for start, end, label in (("start_char", "end_char", "label_"), ("start_offset", "end_offset", "label")):
+        write("a.jsonl", json.dumps({"text": "bc", start: 1, end: 3, label: "A"}) + "\n")
+        assert get("labels:a.jsonl")("abcd").tolist() == ["none", "A", "A", "none"]
+
+
+@pytest.mark.parametrize("folder", ["home", "my home", "a & b"])
+@pytest.mark.parametrize(
+    "spelled", ["labels:~/a.csv", "labels:~/a.csv:label", "~labels:'~/a.csv'", "in_url|labels:~/a.csv"]
+)
+def test_a_path_may_begin_with_the_folder_of_the_user(
+    folder: str, spelled: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "a.csv").write_text("label\n1\n0\n", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path / folder))
+    assert get(spelled)("ab").tolist() == ([False, True] if spelled[0] == "~" else [True, False])
+    assert get("regex:'labels:~/'")("labels:~/").tolist() == [True] * 9

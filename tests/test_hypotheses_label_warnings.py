@@ -13,12 +13,12 @@ from activations.texts.selection import Selection
 from analyses.targets.label_checks import check_labels
 from analyses.targets.labelling import target
 from analyses.targets.many_hypotheses import all_targets
+from hypotheses.describing.label_warnings import find_warnings, warnings_of
+from hypotheses.describing.summary import summarise
 from hypotheses.hypothesis import Hypothesis, hypothesis
-from hypotheses.label_warnings import find_warnings, warnings_of
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labels import Labels
 from hypotheses.registry import get
-from hypotheses.summary import summarise
 
 ROOT = Path(__file__).parents[1]
 

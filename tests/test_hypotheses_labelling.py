@@ -12,12 +12,12 @@ import pytest
 import hypotheses
 from activations.texts.corpus import Corpus
 from analyses.targets.labelling import label
+from hypotheses.describing.page import page
+from hypotheses.describing.summary import summarise
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labelling import cache
 from hypotheses.labels import Labels
-from hypotheses.page import page
 from hypotheses.registry import get
-from hypotheses.summary import summarise
 
 ROOT = Path(__file__).parents[1]
 CORPUS = Corpus.from_texts(['a "b', 'c" d'], ["one.py", "two.py"])

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
-from hypotheses.marks import columns_of, marked, marked_lines
+from hypotheses.terminal.marks import columns_of, marked, marked_lines
 
 NUMBERED = "0123456789abcdefghijklmnopqrstuvwxyz"
 

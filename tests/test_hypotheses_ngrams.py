@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hypotheses.built_in import ngrams
-from hypotheses.built_in.ngrams import MAX_ORDER, surprisals
+from hypotheses.readers import ngrams
+from hypotheses.readers.ngrams import MAX_ORDER, surprisals
 from hypotheses.registry import get
 from probe.demo import bundled_text
 

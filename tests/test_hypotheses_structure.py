@@ -95,9 +95,9 @@ def test_deep_nesting_takes_linear_time(text: str, name: str) -> None:
     for language in LANGUAGES:
         hypothesis = get(name, language=language)
         hypothesis(text[:100])
-        begun = time.perf_counter()
+        begun = time.process_time()  # other programs run at the same time
         assert len(hypothesis(text)) == len(text)
-        assert time.perf_counter() - begun < 2
+        assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hypotheses.describing.summary import summarise
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
-from hypotheses.summary import summarise
 
 LABELS = st.lists(st.sampled_from([True, False, None]), max_size=60)
 CLASSES = st.lists(st.sampled_from(["a", "b", "c", None]), max_size=60)

@@ -1,6 +1,7 @@
 """Which kind a text is, and which hypotheses are left out of a text that is of another kind."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from analyses.targets.text_kinds import reasons_against
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.programs.languages import language_of_file
 from hypotheses.registry import get, registered
 from hypotheses.text_kinds.kinds import KINDS, TextKind, kinds_named, reason_against
 
@@ -84,6 +86,19 @@ def test_a_text_of_a_kind_is_recognised_and_others_are_not(kind: TextKind) -> No
         if kind.name == "english" or (kind.name, name) in overlaps:
             continue  # English may be in texts of any kind
         assert (kind.evidence(text) >= kind.least) == (kind.name == name), name
+
+
+@pytest.mark.parametrize(
+    ("file_name", "expected"),
+    [
+        ("src/main.rs", "code"), ("Main.RS.TXT", "code"), ("Rakefile", "code"), ("a/.bashrc", "code"),
+        ("paper.tex", "latex"), ("README.md.txt", "markdown"), ("notes.txt", None), ("rs", None), ("", None),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_file_tells_its_kind(file_name: str, expected: str | None) -> None:
+    """In the same way as `language_of_file` goes by it: a file of a known language is a program."""
+    assert [kind.name for kind in KINDS if kind.has_name(file_name)] == ([expected] if expected else [])
+    assert (language_of_file(file_name) is not None) == (expected == "code")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +185,10 @@ def test_a_kind_of_ones_own_is_measured() -> None:
     def in_gene(text: str) -> list[bool]:
         return [False] * len(text)
 
-    assert reasons_against(in_gene, Corpus.from_texts(["ACGTACG"])) == {}
+    corpus = Corpus.from_texts(["ACGTACG"])
+    assert reasons_against(in_gene, corpus) == {}
+    rarer = hypothesis(text_kind=replace(dna, least=1.1))(in_gene)
+    assert reasons_against(rarer, corpus) == {"in_gene": "the text is not DNA: 1.0 of 1.1"}
     assert reasons_against(in_gene, Corpus.from_texts(["abcd"])) == {"in_gene": "the text is not DNA: 0.0 of 0.9"}
 
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pygments.lexer import Lexer
 from pygments.lexers import find_lexer_class, get_all_lexers, get_lexer_by_name
 
-from hypotheses.built_in import token_types
-from hypotheses.built_in.first_characters import first_characters
-from hypotheses.built_in.lexer_rules import faster
 from hypotheses.errors import HypothesisError
 from hypotheses.programs.lexers.states import DOCSTRING, STRING
 from hypotheses.programs.program import read_program
+from hypotheses.pygments_tokens import token_types
+from hypotheses.pygments_tokens.first_characters import first_characters
+from hypotheses.pygments_tokens.lexer_rules import faster
 from hypotheses.registry import get
 from probe.demo import bundled_text
 

@@ -183,4 +183,32 @@ def test_all_hypotheses_have_their_runs_and_a_mark(run: Command, texts: list[str
     assert re.search(r"^with classes, which --show counts: char_class", out, re.M)
     marked = re.findall(r"^!  (\w+)", out, re.M)
     assert marked == re.findall(r"^! (\w+) (?:has|is)", out, re.M) and "in_quotes" in marked
-    assert not err
+    assert err.startswith("left out: expression_depth, in_comment, ") and err.count("\n") == 1
+
+
+def test_a_text_of_another_kind_than_the_hypothesis_is_about_is_warned_of(run: Command) -> None:
+    Path("a.txt").write_text("See https://a.b/c for more.\nIt is so.\n" * 30, encoding="utf-8")
+    warning = "the labels of in_comment may mean nothing here: the text is not a program: 0% of it is in lines"
+    assert warning in run("hypotheses", "--show", "in_comment", "a.txt")[2]
+    assert "may mean nothing" not in run("hypotheses", "--show", "in_comment", "a.txt", "--language", "c")[2]
+    Path("mine.py").write_text(
+        "from probe import hypothesis\n\n\n@hypothesis(text_kind='latex')\ndef dollars(text):\n"
+        "    return [char == '$' for char in text]\n",
+        encoding="utf-8",
+    )
+    assert "the labels of mine.py:dollars may mean" in run("hypotheses", "--show", "mine.py:dollars", "a.txt")[2]
+
+
+def test_labels_that_are_all_missing_are_said_to_be(run: Command, texts: list[str]) -> None:
+    sentence = "has no label anywhere in this text"
+    assert f"! phase:3,zz {sentence}\n" in run("hypotheses", "--show", "phase:3,zz", *texts)[1]
+    assert sentence not in run("hypotheses", "--show", "phase:3,eggs", *texts)[1]
+
+
+def test_a_terminal_that_does_not_know_its_width_shows_all(
+    run: Command, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = run("hypotheses", "--show", "in_quotes", *texts)[1]
+    monkeypatch.setenv("COLUMNS", "0")
+    assert run("hypotheses", "--show", "in_quotes", *texts)[1] == shown
+    assert "x True, . False" in shown

@@ -150,3 +150,18 @@ def test_the_shell_completes_files_of_labels() -> None:
     assert completion.hypotheses("labels:ta") == ["labels:tags/", "labels:tags.csv"]
     assert completion.hypotheses("labels:tags/") == ["labels:tags/a.tsv"]
     assert completion.hypotheses("labels:absent/x") == []
+
+
+@pytest.mark.parametrize("words", [["a.csv"], ["in_word", "a.csv"]])
+def test_a_table_is_no_recording_but_may_have_labels(run: Command, texts: list[str], words: list[str]) -> None:
+    status, _, err = run("rank", *words)
+    assert status == 1
+    assert err == "error: a.csv is a file; labels in it are spelled labels:a.csv\n"
+    assert "no hypothesis named 'b.tsv'" in run("rank", "b.tsv")[2]
+
+
+def test_a_path_may_be_a_string_in_python(texts: list[str]) -> None:
+    text = TEXTS["a"][:32]
+    made = get("labels").with_parameters("a.csv", "label")
+    assert made.name == "labels:a.csv:label"
+    assert made(text).tolist() == get("labels:a.csv:label")(text).tolist() == ["BO"[not c.isupper()] for c in text]

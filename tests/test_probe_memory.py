@@ -27,9 +27,9 @@ from analyses.ranking.explaining.explanation import explain
 from analyses.ranking.explaining.tuning import tune
 from analyses.targets.classes import classes_of
 from analyses.targets.labelling import label_in_pieces, target_of_labels
+from hypotheses.describing.summary import summarise
 from hypotheses.labels import Labels
 from hypotheses.registry import get
-from hypotheses.summary import summarise
 
 MB = 1_000_000
 N_CHARS = 8 * MB

@@ -11,9 +11,8 @@ from activations.texts.corpus import Corpus
 from analyses.errors import AnalysisError
 from analyses.intervals.matched_p_values import matched_p_value
 from analyses.intervals.significance import q_values
-from analyses.targets.labelling import AnyHypothesis, label
-from hypotheses import registry
-from hypotheses.user_files import as_hypothesis
+from analyses.targets.labelling import AnyHypothesis, label, labeller_of_new_texts
+from hypotheses.registry import hypothesis_of
 
 Array = NDArray[np.float64]
 LOSS = "loss"
@@ -95,12 +94,7 @@ def text_means(texts: Sequence[str], hypothesis: AnyHypothesis, written: slice) 
         AnalysisError: If the hypothesis has several classes.
         HypothesisError: If there is no such hypothesis, or it fails on a text.
     """
-    labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
-    if not labeller.labels_any_text:
-        raise AnalysisError(
-            f"{labeller.name!r} has labels of one text alone, and a text that is written by a model has none; use a "
-            "hypothesis that can label any text"
-        )
+    labeller = labeller_of_new_texts(hypothesis, "a text that a model writes")
     corpus = Corpus.from_texts(texts)
     labels = label(corpus, labeller, use_cache=False)
     if labels.kind == "categorical":
@@ -118,7 +112,7 @@ def text_means(texts: Sequence[str], hypothesis: AnyHypothesis, written: slice) 
 
 def name_of(hypothesis: AnyHypothesis) -> str:
     """Return the name of a hypothesis."""
-    return (registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)).name
+    return hypothesis_of(hypothesis).name
 
 
 def text_effects(measured: Sequence[Measured]) -> list[TextEffect]:

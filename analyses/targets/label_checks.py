@@ -1,10 +1,10 @@
-"""Checks of labels before they are used: whether they look as if a text had misled the hypothesis."""
+"""Checks of labels before they are used: do they look as if the text had misled the hypothesis?"""
 
 from collections.abc import Iterable
 
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
-from hypotheses.label_warnings import LabelWarning, find_warnings
+from hypotheses.describing.label_warnings import LabelWarning, find_warnings
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import AnyLabels
 
@@ -12,7 +12,7 @@ from hypotheses.labelling.long_labels import AnyLabels
 def check_labels(
     corpus: Corpus, name: str, labels: AnyLabels | CorpusLabels, selection: Selection | None = None
 ) -> list[LabelWarning]:
-    """Return what is odd about the labels of the characters that are used; see `label_warnings.warnings_of`.
+    """Return the warnings about the labels of the characters that are used; see `label_warnings.warnings_of`.
 
     Args:
         corpus: The text.

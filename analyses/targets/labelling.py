@@ -15,14 +15,14 @@ from analyses.targets.label_checks import check_labels
 from analyses.targets.predictions import PREFIX, predicted
 from analyses.targets.splits import TEST, TRAIN, Split
 from analyses.targets.target import Target
-from analyses.targets.text_kinds import reasons_against
-from hypotheses import registry
+from analyses.targets.text_kinds import doubts_about
 from hypotheses.given_labels import GivenAsLabels, are_labels
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import documents
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import AnyLabels, LabelsOnDisk
 from hypotheses.labels import Labels
+from hypotheses.registry import hypothesis_of
 from hypotheses.user_files import as_hypothesis
 
 AnyHypothesis = str | Callable[[str], Any] | GivenAsLabels
@@ -76,6 +76,26 @@ def targets_for(source: Source, hypotheses: ManyHypotheses, memory_bytes: int = 
     """Return the targets of one hypothesis or several, which share the memory for labels; see `target_for`."""
     several = listed(hypotheses)
     return [target_for(source, hypothesis, memory_bytes // len(several)) for hypothesis in several]
+
+
+def labeller_of_new_texts(hypothesis: AnyHypothesis, described: str) -> Hypothesis:
+    """Return the hypothesis of a name or a function, which has to label texts that have just been made.
+
+    Args:
+        hypothesis: A name, a function or labels.
+        described: What the new texts are, such as "an edited text".
+
+    Raises:
+        HypothesisError: If there is no such hypothesis.
+        AnalysisError: If it has the labels of one text alone, read from a file or given as an array.
+    """
+    labeller = hypothesis_of(hypothesis)
+    if not labeller.labels_any_text:
+        raise AnalysisError(
+            f"{labeller.name!r} has labels of one text alone, and {described} has none; use a hypothesis that can "
+            "label any text"
+        )
+    return labeller
 
 
 def label(
@@ -167,13 +187,13 @@ def target(
         AnalysisError: If the labels are all one value in all rows or in the training or test part: there is nothing to
             tell apart.
     """
-    labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    labeller = hypothesis_of(hypothesis)
     pieces = label_in_pieces(corpus, labeller, use_cache=use_cache, notice=notice)
     labels = LabelsOnDisk(pieces) if pieces.n_bytes > memory_bytes else pieces[:]
     made = target_of_labels(corpus, labeller.name, labels, split, selection=selection)
     if checks:
-        for name, reason in reasons_against(labeller, corpus, selection).items():
-            notice(f"the labels of {name} may mean nothing here: {reason}")
+        for sentence in doubts_about(labeller, corpus, selection):
+            notice(sentence)
         for warning in check_labels(corpus, labeller.name, labels, selection):
             notice(str(warning))
     return made

@@ -14,8 +14,7 @@ from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
 from analyses.targets.text_kinds import reasons_against, sentence_of_reasons
 from hypotheses.errors import HypothesisError
-from hypotheses.registry import get, registered
-from hypotheses.user_files import as_hypothesis
+from hypotheses.registry import get, hypothesis_of, registered
 
 Notice = Callable[[str], None]
 
@@ -101,13 +100,14 @@ def all_targets(
     names = [name for name, hypothesis in registered().items() if not hypothesis.parameters.required]
     made, reasons, shared, label_warnings = [], {}, {}, []
     for name in names:
-        against = reasons_against(get(name, language=language), source.corpus, source.selection)
+        hypothesis = get(name, language=language)
+        against = reasons_against(hypothesis, source.corpus, source.selection)
         if against:
             reasons[name] = shared[name] = next(iter(against.values()))
             continue
         try:
             share = memory_bytes // len(names)
-            labelled = _target(source, name, lag, language, use_cache, notice, share, checks=False)
+            labelled = _target(source, hypothesis, lag, language, use_cache, notice, share, checks=False)
             refuse_many(labelled)
             made.append(labelled)
             label_warnings += check_labels(source.corpus, labelled.hypothesis, labelled.labels, source.selection)
@@ -137,7 +137,7 @@ def _target(
         if lag:
             raise AnalysisError(f"a lag does not go with {hypothesis}, which is about the next character as it is")
         return target_for(source, hypothesis)
-    made = get(hypothesis, language=language) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    made = hypothesis_of(hypothesis, language=language)
     return target(
         source.corpus,
         made.lagged(lag) if lag else made,

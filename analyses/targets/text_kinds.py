@@ -14,7 +14,7 @@ SAMPLE_CHARS = 1 << 16
 
 _N_PIECES = 16  # of the sample, evenly spread over the text
 
-_reasons: "WeakKeyDictionary[Corpus, dict[tuple[Selection, tuple[str, ...]], str]]" = WeakKeyDictionary()
+_reasons: "WeakKeyDictionary[Corpus, dict[tuple[Selection, tuple[TextKind, ...]], str]]" = WeakKeyDictionary()
 
 
 def reasons_against(hypothesis: Hypothesis, corpus: Corpus, selection: Selection | None = None) -> dict[str, str]:
@@ -34,6 +34,14 @@ def reasons_against(hypothesis: Hypothesis, corpus: Corpus, selection: Selection
     return {name: reason for name, reason in reasons.items() if reason}
 
 
+def doubts_about(hypothesis: Hypothesis, corpus: Corpus, selection: Selection | None = None) -> list[str]:
+    """Return a warning for each part of a hypothesis whose labels mean nothing in a text; see `reasons_against`."""
+    return [
+        f"the labels of {name} may mean nothing here: {reason}"
+        for name, reason in reasons_against(hypothesis, corpus, selection).items()
+    ]
+
+
 def sentence_of_reasons(reasons: Mapping[str, str]) -> str:
     """Return one sentence that says which hypotheses are left out, and why; empty if there is none.
 
@@ -49,7 +57,7 @@ def sentence_of_reasons(reasons: Mapping[str, str]) -> str:
 
 def _reason_against(kinds: Sequence[TextKind], corpus: Corpus, used: Selection) -> str:
     known = _reasons.setdefault(corpus, {})
-    key = used, tuple(kind.name for kind in kinds)
+    key = used, tuple(kinds)
     if key not in known:
         known[key] = "" if _most_is_named(kinds, corpus, used) else reason_against(kinds, _sample(corpus, used))
     return known[key]
@@ -57,7 +65,7 @@ def _reason_against(kinds: Sequence[TextKind], corpus: Corpus, used: Selection) 
 
 def _most_is_named(kinds: Sequence[TextKind], corpus: Corpus, used: Selection) -> bool:
     """Tell whether half of the characters are in files whose names say that they are of one of these kinds."""
-    is_named = functools.cache(lambda file_name: any(kind.has_suffix(file_name) for kind in kinds))
+    is_named = functools.cache(lambda file_name: any(kind.has_name(file_name) for kind in kinds))
     n_named = sum(
         max(min(document.stop, used.stop) - max(document.start, used.start), 0)
         for document in corpus.documents

@@ -1,1 +1,1 @@
-"""The built-in hypotheses: one file for each topic, and what several topics need."""
+"""The built-in hypotheses: one file for each topic."""

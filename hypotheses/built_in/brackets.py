@@ -12,10 +12,10 @@ opening mark up to the character before its closing mark.
 
 import numpy as np
 
-from hypotheses.built_in.nesting import CURLY, ROUND, SQUARE, depth_of, nest
 from hypotheses.characters import code_points
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.readers.nesting import CURLY, ROUND, SQUARE, depth_of, nest
 
 _KARPATHY = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _DYCK = "Weiss, Goldberg & Yahav 2018, arXiv:1805.04908; Suzgun, Gehrmann, Belinkov & Shieber 2019, arXiv:1906.03648"

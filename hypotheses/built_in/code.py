@@ -1,4 +1,7 @@
-"""The structure of programs in Python and in languages like C. Comments and strings are left out: see `in_comment`."""
+"""Keywords, names and expressions of programs, and lines for the preprocessor of C.
+
+Comments and strings are left out: see `in_comment`.
+"""
 
 import functools
 from collections.abc import Iterable
@@ -6,7 +9,6 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from hypotheses.built_in.nesting import ROUND, SQUARE, depth_of
 from hypotheses.characters import traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
@@ -15,6 +17,7 @@ from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, DOCSTR
 from hypotheses.programs.lexers.states import NAME as QUOTED_NAME
 from hypotheses.programs.program import Program, Reading, read_program
 from hypotheses.programs.words import KEYWORD, NAME, table, whole_words, words_of_shell
+from hypotheses.readers.nesting import ROUND, SQUARE, depth_of
 
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 

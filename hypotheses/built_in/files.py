@@ -18,7 +18,7 @@ def labels(text: str, file: Annotated[Path, SUFFIXES], column: str = "", *, _pla
     TSV or JSON Lines. Each row is a character, in the order of the text; or a token, all of whose characters get its
     label; or a span, `start,end[,label]`, of characters from `start` up to `end`. Several texts have a column
     `document`, or a folder with a file for each: `labels:tags` has the labels of `a.txt` in `tags/a.csv`. See
-    labelling.md for what columns may be called, and what is checked.
+    labels_from_files.md for what columns may be called, and what is checked.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -36,6 +36,7 @@ _DOLLAR_AFTER = tuple(ord(char) for char in "([{<>-–—\"'“„«‘*_|/~=:,;
 _BEFORE_A_BRACKET = tuple(ord(char) for char in " \t\n\r([>*")
 _TAG = np.array([ord(char) for char in "<math>"], np.uint32)
 _END_TAG = np.array([ord(char) for char in "</math>"], np.uint32)
+_MATTERS = np.isin(np.arange(128), [ord(char) for char in "$\\%>\n"])  # outside of mathematics
 _OUTSIDE, _DOUBTFUL, _INLINE, _DISPLAY, _PRICE, _ROUND, _SQUARE, _ELEMENT = range(8)
 
 
@@ -66,14 +67,16 @@ def in_maths(text: str) -> Labels:
     """
     codes = code_points(text)
     starts, stops, names = _environments(text)
-    depth = _n_covering(len(codes), starts, stops, _are_named(names, _MATHS))
-    verbatim = _n_covering(len(codes), starts, stops, _are_named(names, _VERBATIM)) > 0
+    verbatim = _covered(len(codes), starts, stops, _are_named(names, _VERBATIM))
     inline = np.zeros(len(codes), bool)
-    for match in _INLINE_VERBATIM.finditer(text):
+    for match in _INLINE_VERBATIM.finditer(text) if r"\verb" in text else ():
         if match["verb"]:
             inline[slice(*match.span("verb"))] = True
-    between = _between_delimiters(codes, verbatim, inline, backtick_spans(codes))
-    return Labels((between | (depth > 0)) & ~verbatim, "binary")
+    labels = _between_delimiters(codes, verbatim, inline, backtick_spans(codes))
+    if len(names) > 0:
+        labels |= _covered(len(codes), starts, stops, _are_named(names, _MATHS))
+        labels &= ~verbatim
+    return Labels(labels, "binary")
 
 
 @hypothesis(kind="binary", text_kind="latex")
@@ -93,7 +96,7 @@ def in_latex_environment(text: str, name: str = "") -> Labels:
     """
     starts, stops, names = _environments(text)
     is_chosen = _are_named(names, (name,)) if name else [found != _WHOLE for found in names]
-    return Labels(_n_covering(len(text), starts, stops, is_chosen) > 0, "binary")
+    return Labels(_covered(len(text), starts, stops, is_chosen), "binary")
 
 
 def _environments(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
@@ -138,15 +141,19 @@ def _are_named(found: list[str], names: tuple[str, ...]) -> list[bool]:
     return [name in names or name.rstrip("*") in names for name in found]
 
 
-def _n_covering(
+def _covered(
     n_chars: int, starts: NDArray[np.int64], stops: NDArray[np.int64], is_chosen: list[bool]
-) -> NDArray[np.int64]:
-    """Return (n_chars,) how many of the chosen spans [start, stop) each character is in."""
-    steps = np.zeros(n_chars + 1, np.int64)
+) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether each character is in a chosen span [start, stop); spans lie apart or in each other."""
+    labels = np.zeros(n_chars, np.bool_)
     chosen = np.array(is_chosen, bool)
-    np.add.at(steps, starts[chosen], 1)
-    np.add.at(steps, stops[chosen], -1)
-    return np.cumsum(steps)[:n_chars]
+    order = np.argsort(starts[chosen], kind="stable")
+    done = 0  # characters up to the end of the last span
+    for start, stop in zip(starts[chosen][order].tolist(), stops[chosen][order].tolist(), strict=True):
+        if stop > done:
+            labels[max(start, done) : stop] = True
+            done = stop
+    return labels
 
 
 @njit(cache=True)
@@ -166,10 +173,14 @@ def _between_delimiters(
     has_sign, has_formulas = False, False  # of mathematics, in this formula, and in a formula before
     is_latex, n_command = False, -1  # letters of the command that is being read, -1 for none
     escaped, in_comment, blank_line = False, False, True
-    for t, code in enumerate(codes):
-        if state == _OUTSIDE and code > 96 and code != _BRACE and n_command < 0 and not (escaped or in_comment):
-            blank_line = False
-            continue
+    t, n = 0, len(codes)
+    while t < n:
+        if state == _OUTSIDE and n_command < 0 and not (escaped or in_comment or blank_line):
+            while t < n and (codes[t] >= 128 or not _MATTERS[codes[t]]):
+                t += 1
+            if t == n:
+                break
+        code = codes[t]
         is_newline = code == _NEWLINE
         is_blank = is_newline or code == _SPACE or code == _TAB or code == _RETURN
         is_letter = 65 <= code <= 90 or 97 <= code <= 122
@@ -214,6 +225,7 @@ def _between_delimiters(
         n_command = 0 if escaped else n_command + 1 if is_letter and n_command >= 0 else -1
         blank_line = is_newline or (blank_line and is_blank)
         labels[t] = state >= _INLINE and state != _PRICE
+        t += 1
     return labels
 
 

@@ -4,13 +4,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.characters import BLANK, UNSPACED, WORD, code_points, traits
+from hypotheses.characters import BLANK, UNSPACED, WORD, code_points, next_of, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
 _SLASH, _COLON, _POINT, _W, _NEWLINE, _SPACE, _TAB, _RETURN = (ord(char) for char in "/:.w\n \t\r")
 _OPEN, _CLOSE, _BAR, _BRACE, _END_BRACE, _MORE = (ord(char) for char in "[]|{}>")
-_NOWIKI, _END_NOWIKI = (np.array([ord(char) for char in name], np.uint32) for name in ("<nowiki", "</nowiki"))
+_NOWIKI_BEGINS = "<nowiki"
+_NOWIKI, _END_NOWIKI = (np.array([ord(char) for char in name], np.uint32) for name in (_NOWIKI_BEGINS, "</nowiki"))
 _NO_TARGET = (ord(" "), ord("\t"), ord("\n"), ord('"'))
 _NO_TEMPLATE = tuple(ord(char) for char in "\\.,}")
 _LONGEST_TEMPLATE = 10_000  # characters; the longest boxes of Wikipedia have half of that
@@ -18,6 +19,7 @@ _WIDE = 0x3000  # from here on, signs such as 。 and 」 are of East Asian writ
 _OPENERS, _CLOSERS = (ord("("), ord("[")), (ord(")"), ord("]"))
 _NEVER = tuple(ord(char) for char in "\"'<>\\^`{|}«»“”‘’")
 _IN_SCHEME = tuple(ord(char) for char in "+-.")
+_NO_STARTS = np.zeros(0, np.int64)
 _BLOG = "Karpathy 2015, The Unreasonable Effectiveness of Recurrent Neural Networks"
 
 
@@ -107,7 +109,7 @@ def in_wiki_link(text: str) -> Labels:
     a [[b]] [c]
     ...xxx.....
     """
-    return Labels(_wiki_links(code_points(text)) >= 0, "binary")
+    return Labels(_wiki_links(code_points(text), _NOWIKI_BEGINS in text, _NO_STARTS), "binary")
 
 
 @hypothesis(
@@ -125,9 +127,10 @@ def position_in_wiki_link(text: str) -> Labels:
     a [[b]] c
     ???012???
     """
-    begun = _wiki_links(code_points(text))
-    positions = np.where(begun >= 0, np.arange(len(begun)) - begun, 0)
-    return Labels(positions.astype(np.float64), "numeric", begun < 0)
+    begun = np.zeros(len(text), np.int64)
+    inside = _wiki_links(code_points(text), _NOWIKI_BEGINS in text, begun)
+    positions = np.where(inside, np.arange(len(begun)) - begun, 0)
+    return Labels(positions.astype(np.float64), "numeric", ~inside)
 
 
 @hypothesis(kind="binary", text_kind=("wiki", "template"))
@@ -143,7 +146,7 @@ def in_template(text: str) -> Labels:
     a {{b|{{c}}}} {{1}}
     ...xxxxxxxxx...x...
     """
-    return Labels(_templates(code_points(text)), "binary")
+    return Labels(_templates(code_points(text), _NOWIKI_BEGINS in text), "binary")
 
 
 @njit(cache=True)
@@ -196,16 +199,25 @@ def _may_precede(kind: int) -> bool:
 
 
 @njit(cache=True)
-def _wiki_links(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Return (n_chars,) where the outermost link around each character was complete; -1 outside."""
-    begun = np.full(len(codes), -1)
+def _wiki_links(codes: NDArray[np.uint32], has_nowiki: bool, begun: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is in a link.
+
+    Args:
+        codes: (n_chars,) code points.
+        has_nowiki: Whether the text has `<nowiki` anywhere.
+        begun: (n_chars,) to be filled with where the outermost link was complete; or empty. Changed.
+    """
+    labels = np.zeros(len(codes), np.bool_)
     depth, start = 0, -1
     half, opened, closed = -2, -2, -2  # where a first bracket, a link's opening and its end were read
     in_target, as_it_stands, blank_line = False, False, False
-    for t, code in enumerate(codes):
-        if depth == 0 and code > _CLOSE:
-            blank_line = False
-            continue
+    t, n = 0, len(codes)
+    while t < n:
+        if depth == 0 and not as_it_stands:
+            t = next_of(codes, t, _OPEN, _OPEN, _MORE if has_nowiki else _OPEN)
+            if t == n:
+                break
+        code = codes[t]
         is_single_brace = opened == t - 2 and codes[t - 1] == _BRACE and code != _BRACE
         if depth > 0 and (is_single_brace or (opened == t - 1 and code in _NO_TARGET)):
             depth -= 1
@@ -228,11 +240,13 @@ def _wiki_links(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
             as_it_stands = _ends_nowiki(codes, t, as_it_stands)
         elif code == _NEWLINE and blank_line:
             depth, as_it_stands = 0, False
-        if depth == 0:
-            start = -1
         blank_line = code == _NEWLINE or (blank_line and (code == _SPACE or code == _TAB or code == _RETURN))
-        begun[t] = start
-    return begun
+        if depth > 0:
+            labels[t] = True
+            if len(begun) > 0:
+                begun[t] = start
+        t += 1
+    return labels
 
 
 @njit(cache=True, inline="always")
@@ -243,16 +257,19 @@ def _is_indexed(code: int, ends_link: bool) -> bool:
 
 
 @njit(cache=True)
-def _templates(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether a character is inside doubled braces."""
+def _templates(codes: NDArray[np.uint32], has_nowiki: bool) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is inside doubled braces, in a text that has `<nowiki` or not."""
     labels = np.zeros(len(codes), np.bool_)
     depth, start = 0, 0
     half, opened = -2, -2  # where a first brace, and a template's opening were read
     as_it_stands, blank_line = False, False
-    for t, code in enumerate(codes):
-        if depth == 0 and _MORE < code < _BRACE:
-            blank_line = False
-            continue
+    t, n = 0, len(codes)
+    while t < n:
+        if depth == 0 and not as_it_stands:
+            t = next_of(codes, t, _BRACE, _BRACE, _MORE if has_nowiki else _BRACE)
+            if t == n:
+                break
+        code = codes[t]
         if depth > 0 and opened == t - 1 and (48 <= code <= 57 or code in _NO_TEMPLATE):
             depth -= 1
         if code == _BRACE or code == _END_BRACE:
@@ -273,6 +290,7 @@ def _templates(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
             depth = 0
         blank_line = code == _NEWLINE or (blank_line and (code == _SPACE or code == _TAB or code == _RETURN))
         labels[t] = depth > 0
+        t += 1
     return labels
 
 

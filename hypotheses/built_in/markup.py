@@ -17,13 +17,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.tags import ATTRIBUTE, OUTSIDE, read_tags
 from hypotheses.characters import code_points
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.readers.tag_names import ATTRIBUTE, OUTSIDE
+from hypotheses.readers.tags import read_tags
 
 _HASH, _SPACE, _TAB, _RETURN, _NEWLINE, _BACKTICK, _TILDE, _EQUALS = (ord(char) for char in "# \t\r\n`~=")
 _APOSTROPHE, _OPEN, _CLOSE, _ROUND, _BRACE, _STAR = (ord(char) for char in "'[]({*")
+_MATTERS = np.isin(np.arange(128), [ord(char) for char in "'[({*`\n"])  # within a line
 
 
 @hypothesis(kind="binary", text_kind="html")
@@ -39,7 +41,7 @@ def in_tag(text: str) -> Labels:
     a < b <i x=">">c</i> d<e
     .......xxxxxxx...xx.....
     """
-    return Labels(read_tags(text)[0] != OUTSIDE, "binary")
+    return Labels(read_tags(text, with_depths=False)[0] != OUTSIDE, "binary")
 
 
 @hypothesis(kind="binary", text_kind="html")
@@ -53,7 +55,7 @@ def in_attribute(text: str) -> Labels:
     <a b="c d" e=f g>
     ...xxxxxx..xxx.x.
     """
-    return Labels(read_tags(text)[0] == ATTRIBUTE, "binary")
+    return Labels(read_tags(text, with_depths=False)[0] == ATTRIBUTE, "binary")
 
 
 @hypothesis(unit="elements", text_kind="html")
@@ -108,9 +110,13 @@ def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     plain = False  # the line has begun with something else
     mark, fence, n_fence = 0, 0, 0  # the backtick or tilde of the line; that of the open block of code, and how many
     balance = 0  # signs of Markdown, less those of wikis
-    for t, code in enumerate(codes):
-        if plain and code > _STAR and code != _OPEN and code != _BRACE and code != _BACKTICK:
-            continue
+    t, n = 0, len(codes)
+    while t < n:
+        while plain and t < n and (codes[t] >= 128 or not _MATTERS[codes[t]]):
+            t += 1
+        if t == n:
+            break
+        code = codes[t]
         is_blank = code == _SPACE or code == _TAB
         if fence == 0:
             balance += _evidence(codes, t)
@@ -158,6 +164,7 @@ def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
         else:
             plain = True
         labels[t] = inside
+        t += 1
     return labels
 
 

@@ -5,7 +5,6 @@ import regex
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.sentences import read_words
 from hypotheses.characters import DIGIT, WORD, code_points, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
@@ -13,6 +12,7 @@ from hypotheses.programs.languages import AUTO, language_of_file
 from hypotheses.programs.lexers.states import CODE, FIELD
 from hypotheses.programs.numbers import number_literals
 from hypotheses.programs.program import read_program
+from hypotheses.readers.sentences import read_words
 
 _POINT, _I = ord("."), ord("I")
 _PROSE = "prose"

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.characters import BLANK, LETTER, LONGEST_PACKED, code_points, pack, traits
+from hypotheses.characters import BLANK, LETTER, LONGEST_PACKED, code_points, next_of, pack, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
@@ -234,10 +234,18 @@ def backtick_spans(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     n_opened, n_marks = 0, 0  # backticks that opened the span, and backticks that were last read in a row
     n_apostrophes = 0
     line_is_blank = False
-    for t, code in enumerate(codes):
-        if not inside and code > _BACKTICK:
+    t, n = 0, len(codes)
+    while t < n:
+        code = codes[t]
+        if not inside and code != _BACKTICK:
+            t = next_of(codes, t, _BACKTICK, _BACKTICK, _BACKTICK)
+            opening, n_marks, escaped = False, 0, _is_escaped(codes, t)
+            continue
+        if code > _BACKTICK:
+            labels[t] = True
             opening = escaped = line_is_blank = False
             n_marks = n_apostrophes = 0
+            t += 1
             continue
         if code == _BACKTICK:
             if opening:
@@ -259,7 +267,17 @@ def backtick_spans(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
         escaped = code == _BACKSLASH and not escaped
         line_is_blank = code == _NEWLINE or (line_is_blank and code in _BLANKS)
         labels[t] = inside
+        t += 1
     return labels
+
+
+@njit(cache=True)
+def _is_escaped(codes: NDArray[np.uint32], t: int) -> bool:
+    """Tell whether an odd number of backslashes precedes a character."""
+    start = t
+    while start > 0 and codes[start - 1] == _BACKSLASH:
+        start -= 1
+    return (t - start) % 2 == 1
 
 
 @njit(cache=True)
@@ -284,10 +302,17 @@ def _nested(
     is_reversed = False  # the closing mark has opened a quotation
     line_is_blank = False
     first, last = min(opener, closer), max(opener, closer, low_opener)
-    for t, code in enumerate(codes):
+    t, n = 0, len(codes)
+    while t < n:
+        if depth == 0:
+            t = next_of(codes, t, opener, closer, low_opener if low_opener > 0 else opener)
+            if t == n:
+                break
+        code = codes[t]
         if (code > _SPACE and code < first) or code > last:
             line_is_blank = False
-            labels[t] = depth > 0
+            labels[t] = True
+            t += 1
             continue
         if is_reversed and (code == opener or code == closer):
             depth, is_reversed = 0, False
@@ -306,4 +331,5 @@ def _nested(
             depth, n_low, is_reversed = 0, 0, False
         line_is_blank = code == _NEWLINE or (line_is_blank and code in _BLANKS)
         labels[t] = depth > 0
+        t += 1
     return labels

@@ -4,11 +4,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.ngrams import MAX_ORDER, surprisals
 from hypotheses.characters import code_points
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.readers.ngrams import MAX_ORDER, surprisals
 
 
 @hypothesis(unit="nats", source="Shannon 1951, Bell System Technical Journal 30:50-64; Witten & Bell 1991")

@@ -2,17 +2,21 @@
 
 import functools
 
-from pygments.token import STANDARD_TYPES, Comment, Keyword, String, _TokenType, string_to_tokentype
+import numpy as np
+from numpy.typing import NDArray
+from pygments.token import STANDARD_TYPES, Comment, Keyword, Number, String, _TokenType, string_to_tokentype
 
 from hypotheses.built_in import code
-from hypotheses.built_in.token_types import DOC_COMMENT as DOC_COMMENT_TYPE
-from hypotheses.built_in.token_types import token_types
+from hypotheses.characters import traits
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 from hypotheses.programs.languages import Language, language_of, language_of_file
-from hypotheses.programs.lexers.states import COMMENT, DOC_COMMENT, DOCSTRING, STRING
-from hypotheses.programs.program import read_program
+from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, DOCSTRING, FIELD, STRING
+from hypotheses.programs.numbers import literals_of, number_literals, whole_numbers
+from hypotheses.programs.program import read_program, whole_tokens
+from hypotheses.pygments_tokens.token_types import DOC_COMMENT as DOC_COMMENT_TYPE
+from hypotheses.pygments_tokens.token_types import token_types
 
 LIMIT_S = 60.0
 """Longest time that a lexer may take for a text, in seconds; twenty more seconds for each megabyte of the text."""
@@ -27,11 +31,12 @@ def token(text: str, type: str, language: str = "", *, file_name: str = "") -> L
     language is any that Pygments knows, set with `--language` or after a comma; by default, the name of the file
     decides. All characters of a token are True, including its delimiters.
 
-    `Comment`, `String` and `Keyword` mean the same in every language. In the languages of `in_comment`, they are what
-    `in_comment`, `in_string` and `in_keyword` find, with their whole delimiters. In all others, as for all other types,
-    a lexer of Pygments finds the tokens; but documentation that is written as a comment (`///`, `/** */`) is a comment,
-    though Pygments calls it `String.Doc` in some languages, and attributes and directives are no comments, though
-    Pygments calls them `Comment.Preproc`. All types with a dot are those of Pygments.
+    `Comment`, `String`, `Keyword` and `Number` mean the same in every language. In the languages of `in_comment`, they
+    are what `in_comment`, `in_string`, `in_keyword` and `in_number` find, with whole delimiters, and with points
+    and signs of numbers (`1.5e-3`). In all others, as for all other types, a lexer of Pygments finds the tokens; but
+    documentation that is written as a comment (`///`, `/** */`) is a comment, though Pygments calls it `String.Doc` in
+    some languages, and attributes and directives are no comments, though Pygments calls them `Comment.Preproc`. All
+    types with a dot are those of Pygments.
 
     Several questions about a text take one reading of Pygments: the types of the last texts are kept, up to 64 MB.
 
@@ -45,9 +50,20 @@ def token(text: str, type: str, language: str = "", *, file_name: str = "") -> L
         return code.in_keyword(text, known.name)
     if known is not None and wanted in (Comment, String):
         states = (COMMENT, DOC_COMMENT) if wanted is Comment else (STRING, DOCSTRING)
-        return Labels(read_program(text, known.name).whole_tokens(*states), "binary")
+        return Labels(whole_tokens(text, known.name, *states), "binary")
+    if known is not None and wanted is Number:
+        return Labels(_numbers(text, known), "binary")
     types = token_types(text, language, file_name, LIMIT_S + 20 * len(text) / 1e6)
     return Labels(types.are(functools.partial(_is_wanted, wanted=wanted)), "binary")
+
+
+def _numbers(text: str, language: Language) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is in a number, with its points and signs."""
+    program = read_program(text, language.name)
+    kinds, is_code = traits(program.codes), program.readings[0].is_any(CODE, FIELD)
+    if language.style == "shell":
+        return number_literals(program.codes, kinds, is_code, True)
+    return whole_numbers(program.codes, kinds, is_code, literals_of(language))
 
 
 def _known_language(language: str, file_name: str) -> Language | None:

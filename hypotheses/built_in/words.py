@@ -10,13 +10,14 @@ or letters of another script.
 import unicodedata
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.sentences import read_words
-from hypotheses.built_in.vowels import NO_VOWELS, VOWEL, vowel_class
 from hypotheses.characters import code_points, look_up, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.readers.sentences import read_words
+from hypotheses.readers.vowels import NO_VOWELS, VOWEL, vowel_class
 
 _BOUNDARIES = "Kementchedjhieva & Lopez 2018, arXiv:1809.00066; Hahn & Baroni 2019, arXiv:1906.07285"
 _CLASSES = ("lower case", "upper case", "other letter", "digit", "space", "newline", "punctuation", "symbol", "control")
@@ -80,13 +81,7 @@ def chars_until_word_ends(text: str) -> Labels:
     """
     codes = code_points(text)
     positions = read_words(codes, traits(codes)).positions
-    inside = positions > 0
-    ends = np.flatnonzero(_ends(positions))
-    times = np.arange(len(codes))
-    following = np.searchsorted(ends, times[inside])
-    ahead = np.zeros(len(codes))
-    ahead[inside] = ends[following] - times[inside]
-    return Labels(ahead, "numeric", ~inside)
+    return Labels(_until_end(positions, _ends(positions)), "numeric", positions == 0)
 
 
 @hypothesis(kind="binary", separator="\n")
@@ -178,6 +173,19 @@ def _ends(positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     is_last = (next_position == 1) | ((next_position == 0) & ~continues_after_apostrophe)
     last: NDArray[np.bool_] = (positions > 0) & is_last
     return last
+
+
+@njit(cache=True)
+def _until_end(positions: NDArray[np.int64], is_last: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return (n_chars,) how far ahead the last character of the word is; 0 outside words."""
+    ahead = np.zeros(len(positions))
+    end = 0
+    for t in range(len(positions) - 1, -1, -1):
+        if is_last[t]:
+            end = t
+        if positions[t] > 0:
+            ahead[t] = end - t
+    return ahead
 
 
 def _class(char: str) -> int:

@@ -30,6 +30,14 @@ class Dependencies:
     not_understood: str = ""
 
 
+def _resolved(path: Path) -> Path:
+    """Return where a path leads; of links that lead back to themselves, the path itself, which cannot be read."""
+    try:
+        return path.resolve()
+    except RuntimeError:
+        return path.absolute()
+
+
 class Definition:
     """The function that a hypothesis was made of, and the files that it is declared to read.
 
@@ -54,7 +62,7 @@ class Definition:
         self.file = source_file(function)
         self.hash = function_hash(function)
         folder = Path(self.file).parent if self.file else Path()
-        self.reads = tuple((folder / path).resolve() for path in ([reads] if isinstance(reads, str) else reads))
+        self.reads = tuple(_resolved(folder / path) for path in ([reads] if isinstance(reads, str) else reads))
         self.declared = DeclaredFiles(self.reads, suffixes)
         self.mark = f"<the hypothesis {next(_NUMBERS)}>"
         if self.file is not None:

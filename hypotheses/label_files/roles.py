@@ -10,10 +10,10 @@ from hypotheses.errors import HypothesisError
 from hypotheses.label_files.values import is_missing, is_number_or_bool
 from hypotheses.spelling import nearest, short_list
 
-LABEL_NAMES = ("label", "labels", "tag", "class")
+LABEL_NAMES = ("label", "labels", "label_", "tag", "class")
 TEXT_NAMES = ("char", "character", "token", "text", "word")
-START_NAMES = ("start", "begin")
-END_NAMES = ("end", "stop")
+START_NAMES = ("start", "begin", "start_char", "start_offset")
+END_NAMES = ("end", "stop", "end_char", "end_offset")
 DOCUMENT_NAMES = ("document", "file")
 
 _KNOWN_NAMES = {*LABEL_NAMES, *TEXT_NAMES, *START_NAMES, *END_NAMES, *DOCUMENT_NAMES}

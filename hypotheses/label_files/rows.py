@@ -74,11 +74,12 @@ def _decoded(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise HypothesisError(f"{path} cannot be read: {error.strerror or error}") from error
-    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    wide = "utf-32" if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else "utf-16"
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
     if not is_wide and b"\0" in content:
         raise HypothesisError(f"{path} is no text: it has NUL bytes; labels are read from CSV, TSV or JSON Lines")
     try:
-        return content.decode("utf-16" if is_wide else "utf-8-sig")
+        return content.decode(wide if is_wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise HypothesisError(

@@ -8,6 +8,7 @@ from hypotheses.label_files.characters import ADVICE
 from hypotheses.label_files.tables import Table
 from hypotheses.labels import Labels
 
+POSITIONS = "positions count characters from 0, not bytes"
 OUTSIDE = "none"
 """The class of characters outside of all spans that have classes."""
 
@@ -66,7 +67,8 @@ class SpansOfText:
             if tokens is not None and end <= stop and tokens[row] != text[begin - start : end - start]:
                 raise HypothesisError(
                     f"{self._table.path} does not fit {self._name}: row {row + 1:,} has {tokens[row][:40]!r} where "
-                    f"characters {begin:,} to {end:,} are {text[begin - start : end - start][:40]!r}; {ADVICE}"
+                    f"characters {begin:,} to {end:,} are {text[begin - start : end - start][:40]!r}; {ADVICE} "
+                    f"{POSITIONS}, and an end is one past the last"
                 )
         return self._labels[start:stop]
 
@@ -92,7 +94,10 @@ def _check(table: Table, numbers: NDArray[np.int64], n_chars: int, name: str) ->
         (starts < 0, "begins before the text"),
         (ends < starts, "ends before it begins"),
         (ends == starts, "has no characters; an end is one past the last character"),
-        (ends > n_chars, f"ends after {name or 'the text'}, which has {n_chars:,} characters"),
+        (
+            ends > n_chars,
+            f"ends after {name or 'the text'}, which has {n_chars:,} characters; {POSITIONS}",
+        ),
     ):
         if is_wrong.any():
             n = int(is_wrong.argmax())

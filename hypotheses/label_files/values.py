@@ -1,5 +1,6 @@
 """The values of a column of labels: numbers, classes, or True and False."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from hypotheses.labels import Labels
 MISSING = ("", "?", "na", "n/a", "nan", "null")
 """What a missing label is written as, in upper or lower case."""
 
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 _BOOLS = {"true": True, "false": False, "yes": True, "no": False}
 _DIGITS = {"1": True, "0": False}
 _MOST_CLASSES = 1 << 16
@@ -114,14 +116,15 @@ class ColumnReader:
             n, cell = next((n, cell) for n, cell in enumerate(cells, start=self._n_rows + 1) if type(cell) is kind)
             if kind not in _TYPES:
                 raise HypothesisError(
-                    f"row {n:,} of {self._name} has the label {str(cell)[:40]}; give a number, a bool or a string"
+                    f"row {n:,} of {self._name} has the label {str(cell)[:40]}; give a number, a bool or a "
+                    "string, and each span a row of its own with start, end and label"
                 )
             self._first_of_type.setdefault(_TYPES[kind], (n, cell))
         if len(self._first_of_type) > 1:
             (_, (first, value)), (_, (second, different)) = list(self._first_of_type.items())[:2]
             raise HypothesisError(
                 f"the labels of {self._name} are of several kinds: {value!r} in row {first:,} and {different!r} in row "
-                f"{second:,}"
+                f"{second:,}; give one kind, and null where there is no label"
             )
         if kinds == {str}:
             return cells
@@ -192,6 +195,11 @@ def _classes(column: Column, name: str, spelled: dict[int, str], missing: NDArra
         raise HypothesisError(
             f"the labels of {name} are numbers and names, such as {numbers[0]!r} and {words[:40]!r}{hint}; give "
             "either, and an empty cell where there is no label"
+        )
+    if not column.are_text and all(map(_DECIMAL_COMMA.fullmatch, spelled.values())):
+        raise HypothesisError(
+            f"the labels of {name} have commas, such as {next(iter(spelled.values()))!r}; write numbers with a point, "
+            "and without commas between thousands"
         )
     names = tuple(sorted(set(spelled.values())))
     index = {name: number for number, name in enumerate(names)}

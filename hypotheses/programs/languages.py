@@ -107,9 +107,18 @@ def language_of(name: str) -> Language:
 
 def language_of_file(file_name: str) -> Language | None:
     """Return the language of a file, such as `a.py` or `a.py.txt`, or None if its name does not tell it."""
-    name = PurePath(file_name).name.lower().removesuffix(".txt")
-    suffix = PurePath(name).suffix.removeprefix(".")
+    name, suffix = name_and_suffix(file_name)
     for language in LANGUAGES:
         if suffix in language.suffixes or name in language.files:
             return language
     return None
+
+
+def name_and_suffix(file_name: str) -> tuple[str, str]:
+    """Return the name of a file and its suffix, in small letters and without a final `.txt`.
+
+    >>> name_and_suffix("src/Main.RS.txt")
+    ('main.rs', 'rs')
+    """
+    name = PurePath(file_name).name.lower().removesuffix(".txt")
+    return name, PurePath(name).suffix.removeprefix(".")

@@ -7,6 +7,7 @@ parameter nor the name of the file tells the language, the lines read so far dec
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import code_points
@@ -41,7 +42,7 @@ class Reading:
         """Return (n_chars,) whether a character is in one of these states, and the language is still possible."""
         is_wanted = np.zeros(N_STATES, np.bool_)
         is_wanted[list(states)] = True
-        labels: NDArray[np.bool_] = is_wanted[self.states]
+        labels: NDArray[np.bool_] = _gathered(is_wanted, self.states)
         labels &= self.is_possible
         return labels
 
@@ -66,17 +67,6 @@ class Program:
             first |= labels
         return first
 
-    def whole_tokens(self, *states: int) -> NDArray[np.bool_]:
-        """Return (n_chars,) whether a character is in a token of these states, delimiters and prefixes included.
-
-        It looks ahead, to the end of a delimiter. A `FIELD` is only the code within a string.
-        """
-        is_wanted = np.isin(np.arange(N_STATES), states)
-        labels = np.zeros(len(self.codes), np.bool_)
-        for reading in self.readings:
-            labels |= is_wanted[_read_whole(reading, self.codes)] & reading.is_possible
-        return labels
-
     @property
     def is_code(self) -> NDArray[np.bool_]:
         """(n_chars,) whether a character is in no comment and no string of any language that is still possible."""
@@ -99,15 +89,66 @@ def read_program(text: str, language: str = AUTO, file_name: str = "") -> Progra
     known = language_of(language) if is_named else language_of_file(file_name)
     codes = code_points(text)
     if known is not None:
-        states = _read(known.name, codes)
+        states = _read(known.name, codes, _NOTHING)
         return Program(codes, (Reading(known, states, np.ones(len(codes), np.bool_)),))
     python, c = read_python(codes), read_c(codes)
     evidence = weigh_evidence(codes, python, c)
     return Program(codes, (Reading(PYTHON, python, evidence <= 0), Reading(C, c, evidence >= 0)))
 
 
-def _read(language: str, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    """Return (n_chars,) the states of a program in a language."""
+def whole_tokens(text: str, language: str, *states: int) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is in a token of these states, delimiters and prefixes included.
+
+    It looks ahead, to the end of a delimiter. A `FIELD` is only the code within a string.
+
+    Args:
+        text: A program.
+        language: The name of its language.
+        states: The states that are wanted.
+
+    Raises:
+        HypothesisError: If the language is not known.
+    """
+    codes, name = code_points(text), language_of(language).name
+    is_wanted = np.isin(np.arange(N_STATES), states)
+    if name == "python":
+        return _gathered(is_wanted, widened(codes, read_python(codes)))
+    whole = np.zeros(len(codes), np.uint8)
+    read = read_tokens(codes, SYNTAXES[name], whole) if name == "c" else _read(name, codes, whole)
+    return _of_whole_tokens(is_wanted, read, whole, name in SYNTAXES)
+
+
+@njit(cache=True)
+def _gathered(is_wanted: NDArray[np.bool_], states: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether the state of a character is wanted."""
+    labels = np.empty(len(states), np.bool_)
+    for t, state in enumerate(states):
+        labels[t] = is_wanted[state]
+    return labels
+
+
+@njit(cache=True)
+def _of_whole_tokens(
+    is_wanted: NDArray[np.bool_], states: NDArray[np.uint8], whole: NDArray[np.uint8], has_only_fields: bool
+) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether the state of the token that a character is in is wanted.
+
+    Args:
+        is_wanted: (n_states,) which states are.
+        states: (n_chars,) states.
+        whole: (n_chars,) states of delimiters, or of whole tokens if it has only fields to add.
+        has_only_fields: Whether of `states`, only those of fields are missing in `whole`.
+    """
+    labels = np.empty(len(states), np.bool_)
+    for t, state in enumerate(whole):
+        if state == CODE and (not has_only_fields or states[t] == FIELD):
+            state = states[t]
+        labels[t] = is_wanted[state]
+    return labels
+
+
+def _read(language: str, codes: NDArray[np.uint32], whole: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return (n_chars,) the states of a program in a language; `whole` is that of the readers."""
     match language:
         case "python":
             return read_python(codes)
@@ -116,23 +157,7 @@ def _read(language: str, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
             mark_doc_comments(codes, states)
             return states
         case "ruby":
-            return read_ruby(codes, _NOTHING)
+            return read_ruby(codes, whole)
         case "shell":
-            return read_shell(codes, _NOTHING)
-    return read_tokens(codes, SYNTAXES[language], _NOTHING)
-
-
-def _read_whole(reading: Reading, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    """Return (n_chars,) the states of whole tokens."""
-    name = reading.language.name
-    if name == "python":
-        return widened(codes, reading.states)
-    whole = np.zeros(len(codes), np.uint8)
-    if name == "ruby":
-        read_ruby(codes, whole)
-    elif name == "shell":
-        read_shell(codes, whole)
-    else:
-        read_tokens(codes, SYNTAXES[name], whole)
-    is_rest = (whole == CODE) & (reading.states == FIELD) if name in SYNTAXES else whole == CODE
-    return np.where(is_rest, reading.states, whole)
+            return read_shell(codes, whole)
+    return read_tokens(codes, SYNTAXES[language], whole)

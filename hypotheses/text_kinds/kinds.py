@@ -7,12 +7,11 @@ where all are asked for, and where a command warns.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 import regex
 
 from hypotheses.errors import HypothesisError
-from hypotheses.programs.languages import LANGUAGES
+from hypotheses.programs.languages import LANGUAGES, name_and_suffix
 from hypotheses.text_kinds.code_lines import share_of_code
 from hypotheses.text_kinds.markup_signs import LATEX, LATEX_COMMAND, MARKDOWN, SPEAKER, TAG, TEMPLATE, WIKI
 
@@ -27,8 +26,8 @@ class TextKind:
         evidence: Returns a number for a text, of what `measured` says.
         least: The least evidence of a text of this kind.
         measured: The clause that says what was measured, with places for the evidence and for `least`.
-        suffixes: Endings of the names of files that are of this kind, whatever they contain, in small letters and with
-            the point.
+        suffixes: Those of files that are of this kind, whatever they contain, in small letters and without the point.
+        files: Names of files without a suffix that are of this kind, in small letters.
     """
 
     name: str
@@ -37,10 +36,12 @@ class TextKind:
     least: float
     measured: str
     suffixes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
-    def has_suffix(self, file_name: str) -> bool:
+    def has_name(self, file_name: str) -> bool:
         """Tell whether a file's name says that it is of this kind, also before a final `.txt`."""
-        return PurePath(file_name.removesuffix(".txt")).suffix.lower() in self.suffixes
+        name, suffix = name_and_suffix(file_name)
+        return suffix in self.suffixes or name in self.files
 
 
 def kinds_named(names: "str | TextKind | Sequence[str | TextKind]") -> tuple[TextKind, ...]:
@@ -121,7 +122,8 @@ KINDS = (
         share_of_code,
         _LEAST_CODE,
         "{:.0%} of it is in lines of code, under {:.0%}",
-        tuple(f".{suffix}" for language in LANGUAGES for suffix in language.suffixes),
+        tuple(suffix for language in LANGUAGES for suffix in language.suffixes),
+        tuple(name for language in LANGUAGES for name in language.files),
     ),
     TextKind(
         "latex",
@@ -129,7 +131,7 @@ KINDS = (
         _signs_of_latex,
         0.3,
         "{:.2g} commands of LaTeX per 1,000 characters, under {:.2g}",
-        (".tex", ".latex", ".sty", ".cls", ".ltx"),
+        ("tex", "latex", "sty", "cls", "ltx"),
     ),
     TextKind(
         "wiki",
@@ -137,7 +139,7 @@ KINDS = (
         _per_1000_chars(WIKI),
         0.3,
         "{:.2g} links, headings and templates of wikis per 1,000 characters, under {:.2g}",
-        (".wiki", ".mediawiki", ".wikitext"),
+        ("wiki", "mediawiki", "wikitext"),
     ),
     TextKind(
         "template",
@@ -145,7 +147,7 @@ KINDS = (
         _per_1000_chars(TEMPLATE),
         0.5,
         "{:.2g} pairs of double braces, under {:.2g}",
-        (".j2", ".jinja", ".mustache", ".hbs"),
+        ("j2", "jinja", "mustache", "hbs"),
     ),
     TextKind(
         "html",
@@ -153,7 +155,7 @@ KINDS = (
         _per_1000_chars(TAG),
         2.0,
         "{:.2g} tags per 1,000 characters, under {:.2g}",
-        (".html", ".htm", ".xhtml", ".xml", ".svg", ".vue"),
+        ("html", "htm", "xhtml", "xml", "svg", "vue"),
     ),
     TextKind(
         "markdown",
@@ -161,7 +163,7 @@ KINDS = (
         _signs_of_markdown,
         0.3,
         "{:.2g} headings, links and fences per 1,000 characters, under {:.2g}",
-        (".md", ".markdown", ".rmd", ".qmd"),
+        ("md", "markdown", "rmd", "qmd"),
     ),
     TextKind(
         "play",

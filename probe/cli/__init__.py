@@ -1,5 +1,6 @@
 """The command `probe`: one file for each command, which parses, calls one function, and shows the result."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -110,6 +111,8 @@ def main() -> None:
     """Run the command. An error that the user can mend is one line and exit status 1; others keep their traceback."""
     for name in ("SIGTERM", "SIGHUP"):  # so that these signals, too, leave nothing half written
         signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
+    if os.environ.get("COLUMNS") == "0":  # a terminal that does not know its width; nothing fits into no columns
+        del os.environ["COLUMNS"]
     try:
         app()
     except SystemExit as stop:

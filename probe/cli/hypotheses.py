@@ -18,8 +18,8 @@ from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
     from activations.texts.corpus import Corpus
+    from hypotheses.describing.label_warnings import LabelWarning
     from hypotheses.hypothesis import Hypothesis
-    from hypotheses.label_warnings import LabelWarning
     from hypotheses.labels import Labels
     from probe.viewer.passages import Place
 
@@ -39,7 +39,8 @@ class PassageOptions:
         ),
     ] = None
     around: Annotated[
-        int | None, Option(help="Show the passage around this character.", metavar="POSITION", show_default=False)
+        int | None,
+        Option(help="Show the passage around this character (-1: the last).", metavar="POSITION", show_default=False),
     ] = None
     find: Annotated[
         str | None,
@@ -154,8 +155,8 @@ def _summary_of(
 ) -> "tuple[dict[str, TableCell], list[LabelWarning], Labels]":
     """Return what a hypothesis's labels are like, and none of them, but the facts of how they were made."""
     from analyses.targets.labelling import label_in_pieces
-    from hypotheses.label_warnings import warnings_of
-    from hypotheses.summary import summarise
+    from hypotheses.describing.label_warnings import warnings_of
+    from hypotheses.describing.summary import summarise
 
     with to_standard_error():
         labels = label_in_pieces(corpus, hypothesis, use_cache=not options.no_cache, notice=warn)

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hypotheses.labels import Labels
-from hypotheses.marks import marked_lines
+from hypotheses.terminal.marks import marked_lines
 from probe.cli.show import SIGNS, visible
 from probe.viewer.cells import cells_of
 from probe.viewer.scales import MISSING

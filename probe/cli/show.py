@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from hypotheses.signs import SIGNS as SIGNS
-from hypotheses.signs import UNKNOWN
+from hypotheses.terminal.signs import SIGNS as SIGNS
+from hypotheses.terminal.signs import UNKNOWN
 
 TableCell = str | int | float | bool | Sequence[str] | None  # as in `activations.results`, which loads numpy
 Report = Callable[..., None]

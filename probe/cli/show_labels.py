@@ -1,6 +1,5 @@
 """Show how one hypothesis labels a text: a passage, and a summary of all labels, for `probe hypotheses --show`."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 from probe.cli.analysis_options import LabelOptions, report_kept
@@ -10,9 +9,9 @@ from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
     from activations.texts.corpus import Corpus
+    from hypotheses.describing.summary import LabelCount, LabelSummary
     from hypotheses.hypothesis import Hypothesis
     from hypotheses.labelling.corpus_labels import CorpusLabels
-    from hypotheses.summary import LabelCount, LabelSummary
     from probe.viewer.passages import Place
 
 _MOST_ROWS = 20
@@ -23,16 +22,16 @@ def show_labels(
 ) -> None:
     """Show a passage coloured by a hypothesis's labels, and count the labels of the whole text."""
     from analyses.targets.labelling import label_in_pieces
-    from analyses.targets.text_kinds import reasons_against
-    from hypotheses.label_warnings import warnings_of
-    from hypotheses.summary import summarise
+    from analyses.targets.text_kinds import doubts_about
+    from hypotheses.describing.label_warnings import warnings_of
+    from hypotheses.describing.summary import summarise
 
     with progress(f"labelling by {hypothesis.name}"), to_standard_error():
         labels = label_in_pieces(corpus, hypothesis, use_cache=not label_options.no_cache, notice=warn)
     report_kept({hypothesis.name: labels[:0]})
     summary = summarise(labels, document_starts=corpus.starts)
-    for name, reason in reasons_against(hypothesis, corpus).items():
-        warn(f"the labels of {name} may mean nothing here: {reason}")
+    for sentence in doubts_about(hypothesis, corpus):
+        warn(sentence)
     warnings = warnings_of(summary, hypothesis.name, corpus.place)
     rows = _rows(summary, corpus, warnings[0].finding if warnings else None)
     made = provenance(text_sha256=corpus.sha256)
@@ -46,6 +45,8 @@ def show_labels(
             say(f"and {len(summary.counts) - _MOST_ROWS:,} other labels")
         if summary.counts and not any(count.n_chars for count in summary.counts if count.label != "False"):
             say(f"{hypothesis.name} is True nowhere in this text")
+        elif summary.n_missing == summary.n_chars:
+            say(f"! {visible(hypothesis.name)} has no label anywhere in this text")
         if hypothesis.unit:
             say(f"in {hypothesis.unit}")
         for warning in warnings:
@@ -106,11 +107,11 @@ def _show_passage(hypothesis: "Hypothesis", corpus: "Corpus", labels: "CorpusLab
 
 def _say_where_longest(name: str, summary: "LabelSummary", corpus: "Corpus") -> None:
     """Say where the longest run of a label other than False begins, and how to see it."""
+    from hypotheses.describing.label_warnings import command_that_shows
+
     counts = [count for count in summary.counts if count.label not in ("False", "missing")]
     count = max(counts, key=lambda count: count.longest_run, default=None)
     if count is not None and count.longest_run_start is not None:
         where = visible(corpus.place(count.longest_run_start))
-        say(
-            f"the longest run of {visible(count.label)} begins at {where}, which "
-            f"`probe hypotheses --show {shlex.quote(name)} --around {count.longest_run_start} TEXT` shows"
-        )
+        command = command_that_shows(name, count.longest_run_start)
+        say(f"the longest run of {visible(count.label)} begins at {where}, which {command} shows")

@@ -130,7 +130,8 @@ class PlaceOptions:
     """Options of which passage is shown, and where it goes."""
 
     around: Annotated[
-        int | None, Option(help="Show the passage around this character.", metavar="POSITION", show_default=False)
+        int | None,
+        Option(help="Show the passage around this character (-1: the last).", metavar="POSITION", show_default=False),
     ] = None
     find: Annotated[
         str | None,

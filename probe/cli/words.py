@@ -61,7 +61,7 @@ def _is_recording(word: str) -> bool:
 
     if word.endswith(".py"):  # a file of hypotheses, of which one is to be named
         return False
-    if not is_file(Path(word)):
+    if not is_file(Path(word)) or _has_labels(word):
         return word.endswith(".h5") and not _is_registered(word)
     if _is_registered(word):
         raise BadParameter(
@@ -69,6 +69,13 @@ def _is_recording(word: str) -> bool:
             "the hypothesis"
         )
     return True
+
+
+def _has_labels(word: str) -> bool:
+    """Tell whether the name of a file says that it is a table, which may have labels in it, and is no recording."""
+    from hypotheses.label_files.documents import SUFFIXES
+
+    return Path(word).suffix.lower() in SUFFIXES
 
 
 def _is_registered(word: str) -> bool:
@@ -89,6 +96,8 @@ def _check_name(word: str) -> None:
         with to_standard_error():
             get(word)
     except HypothesisError as error:
+        if _has_labels(word):
+            raise
         joint = " " if str(error).endswith("?") else "; "
         raise HypothesisError(
             f"{error}{joint}if a recording is meant: there is no file {word}; check its path, or end its name in .h5"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from activations.files import replacing
 from analyses.errors import AnalysisError
-from hypotheses.signs import SIGNS, UNKNOWN
+from hypotheses.terminal.signs import SIGNS, UNKNOWN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

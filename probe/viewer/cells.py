@@ -7,7 +7,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from hypotheses.signs import sign_of as sign_of
+from hypotheses.terminal.signs import sign_of as sign_of
 
 WIDTH, UNPRINTABLE = 0b11, 0b100
 """Bits of a cell: its width in columns, and whether a sign stands for the character."""

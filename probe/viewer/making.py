@@ -25,8 +25,7 @@ from analyses.targets.target import Target
 from hypotheses.given_labels import are_labels
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import AnyLabels, LabelsOnDisk
-from hypotheses.registry import get
-from hypotheses.user_files import as_hypothesis
+from hypotheses.registry import hypothesis_of
 from probe.viewer.cells import cells_of
 from probe.viewer.chosen_units import chosen_units
 from probe.viewer.passages import AnySpan, Place, document_starts
@@ -107,7 +106,7 @@ def text_view(
     for probe in all_probes:
         if not isinstance(probe, Probe):
             raise AnalysisError(f"{probe!r:.50} is not a kept probe; read one with probe.load_probe")
-    labellings: list[AnyLabelling] = _listed(hypotheses)
+    labellings: list[AnyLabelling] = _listed([hypotheses] if are_labels(hypotheses) else hypotheses)
     with ExitStack() as stack:
         sessions = _opened(sources, stack)
         for session in sessions.values():
@@ -268,7 +267,7 @@ def _labelled(session: Session, hypothesis: AnyLabelling) -> _Labelled:
         return _Labelled(hypothesis.hypothesis, hypothesis.labels, target_for(session, hypothesis))
     if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
         return _Labelled(hypothesis, None)
-    labeller = get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    labeller = hypothesis_of(hypothesis)
     return _Labelled(labeller.name, label_in_pieces(session.corpus, labeller))
 
 
@@ -284,7 +283,6 @@ def _last_part(name: str) -> str:
 def _listed(wanted: Any) -> list[Any]:
     """Return what may be one or several as a list."""
     is_one = isinstance(wanted, str | Target) or callable(wanted) or not isinstance(wanted, Iterable)
-    is_one = is_one or are_labels(wanted)
     return [wanted] if is_one else list(wanted)
 
 

@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.text import Text
 
 from hypotheses.labels import Labels
-from hypotheses.signs import UNKNOWN, sign_of
+from hypotheses.terminal.signs import UNKNOWN, sign_of
 from probe.viewer.cells import UNPRINTABLE, WIDTH, lay_out
 from probe.viewer.colours import INK, N_COLOURS, PAPER, Theme, colours, ink_on
 from probe.viewer.scales import MISSING, Scale

@@ -32,13 +32,11 @@ from analyses.errors import AnalysisError
 from analyses.passages.models import reading_source
 from analyses.probing.kept_probes import Probe
 from analyses.session import AnySource
-from analyses.targets.labelling import AnyHypothesis, target_for
+from analyses.targets.labelling import AnyHypothesis, labeller_of_new_texts, target_for
 from analyses.targets.lags import lagged
 from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
-from hypotheses import registry
 from hypotheses.hypothesis import Hypothesis
-from hypotheses.user_files import as_hypothesis
 
 N_PLACES = 200
 N_STEPS = 64
@@ -256,13 +254,7 @@ def _labeller(hypothesis: AnyHypothesis) -> Hypothesis:
         raise AnalysisError(
             f"{hypothesis!r} is the model's own prediction, and no label of the text that an edit could change"
         )
-    labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
-    if not labeller.labels_any_text:
-        raise AnalysisError(
-            f"{labeller.name!r} has labels of this text alone, and an edited text has none; use a hypothesis that can "
-            "label any text"
-        )
-    return labeller
+    return labeller_of_new_texts(hypothesis, "an edited text")
 
 
 def _check_numbers(**numbers: int) -> None:

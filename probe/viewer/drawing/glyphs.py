@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from hypotheses.signs import sign_of
+from hypotheses.terminal.signs import sign_of
 
 if TYPE_CHECKING:
     from matplotlib.ft2font import FT2Font

@@ -148,7 +148,7 @@ def summarise(
 
 
 class _RunStatistics:
-    """What is known of the runs of each label so far.
+    """Statistics of the runs of each label, updated piece by piece.
 
     Attributes:
         n_chars: (n_labels,) number of characters, as for all that follows.

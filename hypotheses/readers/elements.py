@@ -101,5 +101,7 @@ PAGE_NAMES = np.array(
 """Names with which a page of HTML may begin; other elements also begin texts of Markdown."""
 CLOSES = _table(_CLOSED_BY)
 """(n_groups, n_groups) whether an element of the first group ends an open one of the second."""
+CLOSES_ANY: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.isin(np.arange(N_GROUPS), np.flatnonzero(CLOSES.sum(1)))
+"""(n_groups,) whether an element of the group ends any others."""
 STOPS = _table(_NOT_BEYOND)
 """(n_groups, n_groups) whether an open element of the second group keeps what it contains from that."""

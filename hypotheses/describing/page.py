@@ -36,7 +36,7 @@ a label is missing, a combination is missing too, unless the other part decides 
 what `probe.get` returns.
 
 *Asked of* names the kind of text that a hypothesis is about. Of other texts it is not asked by `--all`, and where it is
-named, a warning says so; see [labelling.md](labelling.md#what-kind-of-text-a-hypothesis-is-about).
+named, a warning says so; see [looking_at_labels.md](looking_at_labels.md#what-kind-of-text-a-hypothesis-is-about).
 
 How accurate the labels of programs are, measured against other labellers: [labelling.md](labelling.md). The columns:
 *labels* are binary, categorical (classes) or numeric (with the unit); *ahead* is yes if a label depends on characters

@@ -1,9 +1,9 @@
 """Warnings about binary labels that are hardly right, or of which too few are True or False to learn anything.
 
 A quotation mark that is never closed makes one enormous run of what should be many short ones. The limits were chosen
-on 21 texts (`docs/labelling.md`): runs that are right, such as the longest comment of a package, are up to 6 times as
-long as the next longest; strings, brackets and backticks that a text opens in passing are often over 8 times as long.
-Of runs of fewer than a thousand characters, proportions say little.
+on 21 texts (`docs/looking_at_labels.md`): runs that are right, such as the longest comment of a package, are up to 6
+times as long as the next longest; strings, brackets and backticks that a text opens in passing are often over 8 times
+as long. Of runs of fewer than a thousand characters, proportions say little.
 """
 
 import shlex
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hypotheses.describing.summary import LabelCount, LabelSummary, summarise
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import LongLabels
 from hypotheses.labels import Labels
-from hypotheses.summary import LabelCount, LabelSummary, summarise
 
 FEWEST_CHARS = 20
 """Characters of either label below which there is a warning."""
@@ -36,7 +36,7 @@ class LabelWarning:
 
     Attributes:
         hypothesis: Its name.
-        finding: What is odd, in a few words.
+        finding: What looks wrong, in a few words.
         position: The character at which to look.
         where: Where that is, for people.
     """
@@ -47,16 +47,19 @@ class LabelWarning:
     where: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.hypothesis} {self.finding}; {self.where}, which "
-            f"`probe hypotheses --show {shlex.quote(self.hypothesis)} --around {self.position} TEXT` shows"
-        )
+        command = command_that_shows(self.hypothesis, self.position)
+        return f"{self.hypothesis} {self.finding}; {self.where}, which {command} shows"
+
+
+def command_that_shows(hypothesis: str, position: int) -> str:
+    """Return the command that shows the labels around a character."""
+    return f"`probe hypotheses --show {shlex.quote(hypothesis)} --around {position} TEXT`"
 
 
 def warnings_of(
     summary: LabelSummary, name: str, place: Callable[[int], str] = lambda position: f"character {position:,}"
 ) -> list[LabelWarning]:
-    """Return what is odd about the labels of a text: at most one warning, and none of labels that are not binary.
+    """Return at most one warning about the labels of a text, and none if they are not binary.
 
     Args:
         summary: The summary of the labels.
@@ -72,14 +75,14 @@ def warnings_of(
             where = f"{'it' if count.n_chars == 1 else 'the first'} is {place(count.first)}"
             finding = f"is {count.label} at only {characters} of {summary.n_chars:,}"
             return [LabelWarning(name, finding, count.first, where)]
-    start, finding = true.longest_run_start, _oddity(true)
+    start, finding = true.longest_run_start, _what_looks_wrong(true)
     if start is None or not finding:
         return []
     return [LabelWarning(name, finding, start, f"it begins at {place(start)}")]
 
 
-def _oddity(count: LabelCount) -> str:
-    """Return what is odd about the longest run of the characters that are True; an empty string if nothing is."""
+def _what_looks_wrong(count: LabelCount) -> str:
+    """Return why the longest run of True looks wrong; an empty string if it does not."""
     length = f"{count.longest_run:,} characters"
     if count.n_runs == 1:
         return f"is True in one run only, of {length}"

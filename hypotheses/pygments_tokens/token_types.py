@@ -17,8 +17,8 @@ from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.token import Comment, String, Token, _TokenType
 from pygments.util import ClassNotFound
 
-from hypotheses.built_in.lexer_rules import faster
 from hypotheses.errors import HypothesisError
+from hypotheses.pygments_tokens.lexer_rules import faster
 
 DOC_COMMENT = _TokenType((*Comment, "Doc"))
 """In place of `String.Doc`, for documentation that is written as a comment."""

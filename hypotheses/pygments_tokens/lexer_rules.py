@@ -12,7 +12,7 @@ from typing import Any
 from pygments.lexer import ExtendedRegexLexer, Lexer, LexerContext, RegexLexer
 from pygments.token import Error, Text, Whitespace, _TokenType
 
-from hypotheses.built_in.first_characters import first_characters
+from hypotheses.pygments_tokens.first_characters import first_characters
 
 _Token = tuple[int, _TokenType, str]
 _Rule = tuple[Any, Any, Any]

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hypotheses.signs import sign_of
+from hypotheses.terminal.signs import sign_of
 
 _ORPHAN = "◌"  # what a combining character without one to combine with stands on
 _JAMO = (range(0x1160, 0x1200), range(0xD7B0, 0xD800))  # vowels and finals, which join the consonant before

@@ -1,0 +1,1 @@
+"""Characters as a terminal shows them, with marks below them for their labels."""
