@@ -62,3 +62,26 @@ def test_nothing_stays_open_for_ever(bracket: str) -> None:
 def test_the_bottom_of_a_deep_stack_is_forgotten_one_by_one() -> None:
     depth = get("bracket_depth")("(" * (LONGEST + 500)).values
     np.testing.assert_array_equal(depth, np.minimum(np.arange(1, LONGEST + 501), LONGEST))
+
+
+LATEX = "\\section{A}\nIt is \\emph{late {x.\n% {\n\nIt is {early}.\n"
+
+
+def test_an_unclosed_brace_of_latex_ends_with_its_paragraph() -> None:
+    braces, depth = get("in_braces")(LATEX).values, get("bracket_depth")(LATEX).values
+    blank_line = LATEX.index("\n\n") + 1
+    assert braces[LATEX.index("{late") : blank_line].all() and depth[blank_line - 1] == 3
+    assert depth[blank_line] == 0 and not braces[blank_line : LATEX.index("{early")].any()
+    assert braces[LATEX.index("{early") : LATEX.index("}.")].all() and not braces[LATEX.index("}.") :].any()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a;\nb;\n\\emph{x}\nint f() {\n\n",  # as many lines end in a semicolon as commands have a brace
+        '"\\n{"\nf = {\n\n',  # no command has one letter
+        '{"a": 1,\n\n',
+    ],
+)
+def test_a_brace_of_other_texts_stays_open_over_a_blank_line(text: str) -> None:
+    assert get("in_braces")(text).values[-1]

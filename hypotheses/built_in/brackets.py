@@ -5,9 +5,10 @@ kind is open, it has no effect (`1)`, `:)`), and neither has a bracket right aft
 escaped: `\{` in LaTeX, `\(` in a regular expression. Full-width brackets, as in Chinese, count like those of ASCII.
 
 An unclosed parenthesis or square bracket ends with its paragraph, at the newline that ends a blank line, unless a brace
-is open in it. An unclosed brace stays open over blank lines, as in programs and JSON: it ends once 5,000 characters
-have been read without any brace. Nothing stays open for more than 100,000 characters. A bracket is open from its
-opening mark up to the character before its closing mark.
+is open in it. An unclosed brace ends there, too, in LaTeX: in a text that has had more commands with a brace (`\emph{`)
+than lines that end in a semicolon. Elsewhere it stays open over blank lines, as in programs and JSON, and ends once
+5,000 characters have been read without any brace. Nothing stays open for more than 100,000 characters. A bracket is
+open from its opening mark up to the character before its closing mark.
 """
 
 import numpy as np

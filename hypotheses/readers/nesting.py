@@ -13,7 +13,8 @@ neighbours is farther apart, in the modules of Python 18 of 3,500, in packages o
 LONGEST = 100_000
 """Any open bracket is forgotten after so many characters; the longest pair of braces in the kernel has 23,348."""
 
-_NEWLINE = ord("\n")
+_NEWLINE, _SEMICOLON, _BACKSLASH = (ord(char) for char in "\n;\\")
+_SHORTEST_COMMAND, _LONGEST_COMMAND = 3, 24  # letters of a command of LaTeX; `\n{` is a line end in a string
 _ESCAPE, _BLANK, _LINE_END, _OTHER = range(6, 10)
 _WIDE_FROM, _WIDE_TO = 0xFF00, 0xFF5F  # full-width forms of ASCII
 _WIDE = 0xFEE0
@@ -21,11 +22,13 @@ _NEVER = np.iinfo(np.int64).max
 
 
 class Nesting(NamedTuple):
-    """The brackets that enclose each character of a text.
+    r"""The brackets that enclose each character of a text.
 
     A closing bracket closes the last open one of its kind, and all that were opened since; if none of its kind is open,
     it has no effect, and neither has a bracket that follows a backslash. Round and square brackets that are open at a
-    blank line are never closed; curly ones stay open, but see `MOST_WITHOUT_BRACES` and `LONGEST`.
+    blank line are never closed, and neither are curly ones in LaTeX: where the text has had more commands with a brace,
+    such as `\emph{`, than lines that end in a semicolon. Elsewhere curly ones stay open, but see `MOST_WITHOUT_BRACES`
+    and `LONGEST`.
 
     Attributes:
         depth: (n_chars,) int32 number of open brackets of all kinds, once a character has been read.
@@ -87,6 +90,7 @@ def _nest(
     stack, kinds = np.zeros(16, np.int32), np.zeros(16, np.int8)  # open brackets, and their kinds
     bottom, height, depth, innermost = 0, 0, 0, -1  # those below the bottom of the stack have been forgotten
     escaped = -1  # the character that a backslash makes one like any other
+    n_commands, n_statements = 0, 0  # of LaTeX, and lines that end in a semicolon
     last_brace, due = 0, _NEVER  # when the next bracket is forgotten
     blank_line = False
     for t, code in enumerate(codes):
@@ -101,8 +105,10 @@ def _nest(
         if char_class == _OTHER:
             blank_line = False
         elif char_class >= _BLANK:
+            if char_class == _LINE_END and t > 0 and codes[t - 1] == _SEMICOLON:
+                n_statements += 1
             if char_class == _LINE_END and blank_line and not is_code:
-                while height > bottom and kinds[height - 1] != CURLY:
+                while height > bottom and (kinds[height - 1] != CURLY or n_commands > n_statements):
                     height -= 1
                     n_open[kinds[height]] -= 1
                     depth -= weights[kinds[height]]
@@ -124,6 +130,7 @@ def _nest(
                 n_open[kind] += 1
                 depth += weights[kind]
                 innermost = t
+                n_commands += kind == CURLY and _follows_command(codes, t)
             while char_class >= 3 and n_open[kind] > 0:
                 height -= 1
                 last = kinds[height]
@@ -141,6 +148,17 @@ def _nest(
         if with_indices:
             opened[t] = innermost
     return depths, opened, closed
+
+
+@njit(cache=True)
+def _follows_command(codes: NDArray[np.uint32], t: int) -> bool:
+    """Tell whether a backslash and letters come right before a character, as in a command of LaTeX."""
+    n_letters = 0
+    while n_letters < min(t, _LONGEST_COMMAND) and (
+        97 <= codes[t - 1 - n_letters] <= 122 or 65 <= codes[t - 1 - n_letters] <= 90
+    ):
+        n_letters += 1
+    return _SHORTEST_COMMAND <= n_letters < t and codes[t - 1 - n_letters] == _BACKSLASH
 
 
 @njit(cache=True, inline="always")
