@@ -27,6 +27,12 @@ from hypotheses.registry import get
         ("in_backticks", "``a' b`` c", "xxxxxxx..."),
         ("in_backticks", r"\`a `b\` c", "....xxx..."),
         ("in_quotes", "''a'' '''b'''", "............."),
+        ("in_quotes", r'M\"obius a "b" c', "...........xx..."),
+        ("in_quotes", r'"a \" b" "\\" d', "xxxxxxx..xxx..."),
+        ("in_single_quotes", "`'static` a b", ".xxxxxxx....."),  # a lifetime of Rust
+        ("in_single_quotes", "`T`'s a `'b'` c 'xy' e", ".........xxx....xxxx.."),
+        ("in_single_quotes", "a 'use `b` now' c", "..xxxxxxxxxxxxx.."),
+        ("in_single_quotes", "(' ') a b", ".x......."),
     ],
 )
 def test_quotation_marks(name: str, text: str, labels: str) -> None:

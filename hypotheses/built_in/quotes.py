@@ -39,7 +39,8 @@ def in_quotes(text: str) -> Labels:
     unclosed quotation ends with its paragraph, at the newline that ends a blank line (a line of spaces, tabs and
     carriage returns is blank too); a stray mark therefore inverts the rest of its paragraph. Outside a quotation, three
     marks in a row, as in Python, open one that continues over blank lines up to the next three; if these never come, it
-    goes on to the end of the document. Any other `"` opens or closes a quotation; a backslash before it has no effect.
+    goes on to the end of the document. Any other `"` opens or closes a quotation, unless a backslash escapes it, as in
+    `M\"obius`.
 
     >>> print(in_quotes.mark('a "b" c'))
     a "b" c
@@ -78,9 +79,11 @@ def in_single_quotes(text: str) -> Labels:
     be the apostrophe of *don't*: it is True, and the next character decides, which is False if it is not a letter. A
     word that is known to begin with an apostrophe is False as soon as it is complete: *'tis* and the like, *'em*,
     *'til*, *'bout*, *'cause*, *'fore*, *'gainst*, *'mongst*, *'neath*, *'scape* and some more. Older English has
-    others, and each opens a quotation up to the next mark or the end of the paragraph. `‘` opens and `’` closes; after
-    a letter, it too waits for the next character. In German, `‚` opens and `‘` closes. The apostrophe of a plural
-    (*the boys' hats*) closes. An unclosed quotation ends with its paragraph, at the newline that ends a blank line.
+    others, and each opens a quotation up to the next mark or the end of the paragraph. One that is opened in `code`
+    between backticks ends there (lifetimes of Rust), and a mark behind the closing backtick opens none. `‘` opens and
+    `’` closes; after a letter, it too waits for the next character. In German, `‚` opens and `‘` closes. The apostrophe
+    of a plural (*the boys' hats*) closes. An unclosed quotation ends with its paragraph, at the newline that ends a
+    blank line.
 
     >>> print(in_single_quotes.mark("a 'b' c don't 'I won't.' d"))
     a 'b' c don't 'I won't.' d
@@ -167,7 +170,7 @@ def _opening_marks(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
             n_quotes = n_quotes + 1 if code == _QUOTE else 0
             if n_quotes == 3:
                 inside = is_long = False
-        elif code == _QUOTE:
+        elif code == _QUOTE and not _is_escaped(codes, t):
             if inside and opened == t - 1:
                 emptied = t
             is_long = not inside and emptied == t - 1
@@ -190,6 +193,7 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
     may_have_closed = False  # the last character was a mark after a letter
     opened = -2
     word = -1  # the word after the opening mark, packed; -1 once it is complete
+    in_code, opened_in_code = False, False  # between backticks
     line_is_blank = False
     for t, code in enumerate(codes):
         is_letter = kinds[t] & LETTER != 0
@@ -210,6 +214,9 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
                 if word in _CLIPPED_WORDS:
                     inside = False
                 word = -1
+        if code == _BACKTICK and (t == 0 or codes[t - 1] != _BACKTICK):
+            in_code = not in_code
+            inside = inside and not (opened_in_code and not curly)
         if inside and is_mark and t > opened:
             if kinds[t - 1] & LETTER != 0:
                 may_have_closed = True
@@ -217,10 +224,13 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
                 inside = False
         elif not inside and (code == _APOSTROPHE or code == _LEFT or code == _LOW):
             curly, low = code != _APOSTROPHE, code == _LOW
-            if curly or t == 0 or kinds[t - 1] & BLANK or codes[t - 1] in _BEFORE_A_QUOTE:
-                inside, opened, word = True, t, 0
+            behind_code = t > 0 and codes[t - 1] == _BACKTICK and not in_code
+            closes_a_blank = t > 1 and opened == t - 2 and kinds[t - 1] & BLANK != 0  # of ' '
+            may_open = t == 0 or kinds[t - 1] & BLANK != 0 or codes[t - 1] in _BEFORE_A_QUOTE
+            if curly or (may_open and not behind_code and not closes_a_blank):
+                inside, opened, word, opened_in_code = True, t, 0, in_code
         elif code == _NEWLINE and line_is_blank:
-            inside = False
+            inside = in_code = False
         line_is_blank = code == _NEWLINE or (line_is_blank and code in _BLANKS)
         labels[t] = inside
     return labels

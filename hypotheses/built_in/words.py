@@ -118,10 +118,10 @@ def sentence_start(text: str) -> Labels:
     closing quotation marks and brackets in between. So do `؟` and `۔` of Arabic, `։` of Armenian, `।` of Devanagari,
     `።` of Ethiopic, and `;` after a Greek letter; after `。`, `！` and `？` no blank is needed. A full stop after a
     single letter or digit (an initial, *e.g.*, *т.е.*), or after a well-known abbreviation of English, German, French,
-    Spanish or Russian (*Mr.*, *Dr.*, *etc.*, *bzw.*, *см.*), does not end a sentence. It is True from the blank or `。`
-    that ends the sentence before to the last character of the first word, but not at an apostrophe in it. In scripts
-    without blanks between words (Han, kana, Thai, Lao, Khmer, Burmese, Tibetan), the first character stands for the
-    first word.
+    Spanish or Russian (*Mr.*, *Dr.*, *etc.*, *bzw.*, *см.*), does not end a sentence. Behind the number of a heading or
+    an item with which a sentence begins (`1.7. How`), another begins. It is True from the blank or `。` that ends the
+    sentence before to the last character of the first word, but not at an apostrophe in it. In scripts without blanks
+    between words (Han, kana, Thai, Lao, Khmer, Burmese, Tibetan), the first character stands for the first word.
 
     >>> print(sentence_start.mark("Mr. X ran. He"))
     Mr. X ran. He

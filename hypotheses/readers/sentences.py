@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.characters import BLANK, EXTENDS, LETTER, TITLE, UNSPACED, UPPER, WORD
+from hypotheses.characters import BLANK, DIGIT, EXTENDS, LETTER, TITLE, UNSPACED, UPPER, WORD
 
 _NEWLINE, _POINT, _SEMICOLON = (ord(char) for char in "\n.;")
 _STOPS = tuple(ord(char) for char in ".!?…؟۔։।॥።\u037e")
@@ -58,7 +58,8 @@ def read_words(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> Words:
 
     A sentence begins with the text, after a blank line, and where blanks follow `.`, `!`, `?` or the like, or these and
     closing quotation marks and brackets; no blank is needed after wide ones (`。`). A full stop after a single letter
-    or digit (an initial, *e.g.*) or after a well-known abbreviation does not end a sentence.
+    or digit (an initial, *e.g.*) or after a well-known abbreviation does not end a sentence, unless it ends the number
+    of a heading or an item: digits with which a sentence begins, also several with points between them (`1.7. How`).
 
     Args:
         codes: (n_chars,) code points.
@@ -78,6 +79,7 @@ def _read(
     is_capitalised, all_capitals, n_letters, hashed = False, False, 0, 0
     script = np.uint8(0)  # of the last letter: `UNSPACED` or not
     is_first, next_is_first = False, True  # this word, and the next word, is the first of a sentence
+    is_numbering = False  # a sentence begins with nothing but digits and points so far
     stopped = False  # the sentence ends if a blank follows
     n_newlines = 0
     for t, code in enumerate(codes):
@@ -91,10 +93,12 @@ def _read(
             elif position == 0:
                 script = kind & UNSPACED
                 is_capitalised, all_capitals, n_letters, hashed = kind & UPPER != 0, True, 0, 0
+                is_numbering = kind & DIGIT != 0 and (next_is_first or is_numbering)
                 is_first, next_is_first = next_is_first, False
             elif kind & UNSPACED:
                 is_first = False  # where words have no blanks between them, the first character stands for the first
             position += 1
+            is_numbering = is_numbering and kind & DIGIT != 0
             if kind & LETTER:
                 script = kind & UNSPACED
                 n_letters += 1
@@ -105,7 +109,7 @@ def _read(
             n_capitals[t] = n_letters if all_capitals else 0
             continue
         if code == _POINT:
-            stopped = not (position > 0 and (position == 1 or hashed in _ABBREVIATIONS))
+            stopped = is_numbering or not (position > 0 and (position == 1 or hashed in _ABBREVIATIONS))
         elif code == _SEMICOLON:
             stopped = t > 0 and _is_greek(codes[t - 1])
         elif code in _STOPS:
@@ -120,6 +124,7 @@ def _read(
             stopped = False
         if not kind & BLANK:
             n_newlines = 0
+        is_numbering = is_numbering and code == _POINT
         before_apostrophe = position if code in _APOSTROPHES and position > 0 and kinds[t - 1] & LETTER else 0
         position = 0
         begins[t] = next_is_first
