@@ -435,6 +435,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measures memory as Linux tells it")
 def test_large_hostile_files_end_in_a_sentence_in_little_time_and_memory(tmp_path: Path) -> None:
     for write in LARGE:

@@ -288,6 +288,7 @@ def zipped(members: dict[str, bytes], folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measures memory as Linux tells it")
 def test_hostile_files_end_in_a_sentence_in_little_time_and_memory(tmp_path: Path) -> None:
     paths = []

@@ -56,6 +56,7 @@ def null_experiment(seed: int, n_chars: int = 20_000) -> tuple[Arrays, Target]:
     return source, target_of_labels(source.corpus, "nothing", labels)
 
 
+@pytest.mark.slow
 def test_shuffled_rows_would_have_found_what_is_not_there() -> None:
     """A probe that is tested on neighbours of what it was fitted to knows their labels; ours is at chance.
 

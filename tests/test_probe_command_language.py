@@ -230,6 +230,7 @@ def test_an_option_of_several_commands_is_the_same_in_all() -> None:
         assert len(facts) == 1 or set(by_command) <= OWN_MEANING.get(spelling, set()), spelling
 
 
+@pytest.mark.slow
 def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}

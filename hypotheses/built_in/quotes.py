@@ -170,7 +170,7 @@ def _opening_marks(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
             n_quotes = n_quotes + 1 if code == _QUOTE else 0
             if n_quotes == 3:
                 inside = is_long = False
-        elif code == _QUOTE and not _is_escaped(codes, t):
+        elif code == _QUOTE and not (t > 0 and codes[t - 1] == _BACKSLASH and _is_escaped(codes, t)):
             if inside and opened == t - 1:
                 emptied = t
             is_long = not inside and emptied == t - 1
