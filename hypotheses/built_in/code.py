@@ -3,9 +3,6 @@
 Comments and strings are left out: see `in_comment`.
 """
 
-import functools
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +31,7 @@ def in_preprocessor(text: str, language: str = "auto", *, file_name: str = "") -
     '...xxxxxxxxxxxxx..'
     """
     program = read_program(text, language, file_name)
-    return Labels(_any_of(_directives_of(reading, program.codes) for reading in program.readings), "binary")
+    return Labels(program.in_any(lambda reading: _directives_of(reading, program.codes)), "binary")
 
 
 @hypothesis(
@@ -95,11 +92,6 @@ def in_identifier(text: str, language: str = "auto", *, file_name: str = "") -> 
     """
     program = read_program(text, language, file_name)
     return Labels(_words(program, is_keyword=False), "binary")
-
-
-def _any_of(labels: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """Return (n_chars,) whether any of these is True at a character."""
-    return functools.reduce(np.bitwise_or, labels)
 
 
 def _directives_of(reading: Reading, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:

@@ -1,8 +1,5 @@
 """Conditions of `if` and bodies of functions. Comments and strings are left out: see `in_comment`."""
 
-import functools
-import operator
-
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 from hypotheses.programs.program import read_program
@@ -43,8 +40,7 @@ def in_if_condition(text: str, language: str = "auto", *, file_name: str = "") -
     ..xxxxxxxxxxxxxxxxx.......
     """
     program = read_program(text, language, file_name)
-    labels = (conditions(reading, program.codes) for reading in program.readings)
-    return Labels(functools.reduce(operator.or_, labels), "binary")
+    return Labels(program.in_any(lambda reading: conditions(reading, program.codes)), "binary")
 
 
 @hypothesis(kind="binary", source=_SOURCE, text_kind="code")
@@ -78,5 +74,4 @@ def in_function_body(text: str, language: str = "auto", *, file_name: str = "") 
     .....xxxxxxxxxxxxxxxx....
     """
     program = read_program(text, language, file_name)
-    labels = (bodies(reading, program.codes) for reading in program.readings)
-    return Labels(functools.reduce(operator.or_, labels), "binary")
+    return Labels(program.in_any(lambda reading: bodies(reading, program.codes)), "binary")

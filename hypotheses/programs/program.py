@@ -4,6 +4,7 @@ Everything here is causal: what a character is depends on the text up to and inc
 parameter nor the name of the file tells the language, the lines read so far decide whether it is Python or C.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,11 @@ class Program:
 
     def is_any(self, *states: int) -> NDArray[np.bool_]:
         """Return (n_chars,) whether a character is in one of these states, in any language that is still possible."""
-        first, *others = (reading.is_any(*states) for reading in self.readings)
+        return self.in_any(lambda reading: reading.is_any(*states))
+
+    def in_any(self, label: Callable[[Reading], NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        """Return (n_chars,) whether a function of a reading is True of a character in any of the readings."""
+        first, *others = map(label, self.readings)
         for labels in others:
             first |= labels
         return first
