@@ -1,7 +1,6 @@
 """Proper names, names of speakers, and numbers."""
 
 import numpy as np
-import regex
 from numba import njit
 from numpy.typing import NDArray
 
@@ -13,12 +12,10 @@ from hypotheses.programs.lexers.states import CODE, FIELD
 from hypotheses.programs.numbers import number_literals
 from hypotheses.programs.program import read_program
 from hypotheses.readers.sentences import read_words
+from hypotheses.text_kinds.markup_signs import SPEAKER
 
 _POINT, _I = ord("."), ord("I")
 _PROSE = "prose"
-_SPEAKER = regex.compile(
-    r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[\p{L}\p{M}\p{N} .,'’()\[\]&/-]{0,59}+):[^\S\n]*+(?=\n|\Z)"
-)
 
 
 @hypothesis(kind="binary", separator="\n\n")
@@ -57,7 +54,7 @@ def in_speaker(text: str) -> Labels:
     xxxxx..........xxxxx..
     """
     labels = np.zeros(len(text), bool)
-    for match in _SPEAKER.finditer(text):
+    for match in SPEAKER.finditer(text):
         labels[match.start(1) : match.end(1)] = True
     return Labels(labels, "binary")
 

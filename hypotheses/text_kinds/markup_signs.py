@@ -50,5 +50,7 @@ MARKDOWN = regex.compile(
 Several lines with `#` in a row are a list of a wiki, or comments of a program; a long line of `~` is a rule.
 """
 
-SPEAKER = regex.compile(r"(?:\A|(?<=\n[ \t\r]*\n))[^\S\n]*+(\p{Lu}[^\n:]{0,59}):[^\S\n]*+(?=\n|\Z)")
-"""A name and a colon, alone in a line behind a blank one."""
+SPEAKER = regex.compile(
+    r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[\p{L}\p{M}\p{N} .,'’()\[\]&/-]{0,59}+):[^\S\n]*+(?=\n|\Z)"
+)
+"""A name, its first group, and a colon, alone in a line behind a blank one: what `in_speaker` labels."""
