@@ -97,7 +97,7 @@ def hypotheses(
     tables.check(*(texts or []))
     place = options.place(has_texts=bool(texts))
     if options.show is None:
-        named = [_in_language(hypothesis, labels.language) for hypothesis in registered().values()]
+        named = [get(name, language=labels.language) for name in registered()]
         if texts:
             _summarise_all(named, text_options.read(texts), labels, tables)
         else:
@@ -201,11 +201,6 @@ def _print_summaries(rows: "Sequence[dict[str, TableCell]]", warnings: "Sequence
         say(f"with classes, which --show counts: {', '.join(str(row['hypothesis']) for row in of_kind['categorical'])}")
     for warning in warnings:
         say(f"{_MARK} {visible(str(warning))}")
-
-
-def _in_language(hypothesis: "Hypothesis", language: str | None) -> "Hypothesis":
-    takes_language = language is not None and "language" in hypothesis.parameters
-    return hypothesis.with_parameters(language=language) if takes_language else hypothesis
 
 
 def _listed(hypothesis: "Hypothesis") -> dict[str, TableCell]:
