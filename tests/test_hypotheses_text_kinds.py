@@ -226,3 +226,11 @@ def test_all_hypotheses_leave_out_those_of_other_texts() -> None:
     assert "in_comment, in_docstring, in_function_body" in targets.left_out.replace("expression_depth, ", "")
     assert targets.left_out.count("the text is not a program") == 1
     assert "\n" not in targets.left_out
+
+
+def test_a_reason_never_shows_the_least_that_is_missed() -> None:
+    almost = TextKind("almost", "almost one", lambda text: len(text) / 1000, 0.1, "{:.2g} of {:.2g}")
+    assert reason_against([almost], "a" * 99) == "the text is not almost one: 0.099 of 0.1"
+    close = TextKind("close", "close", lambda text: 9.96, 10.0, "{:.2g}% of {:.2g}%")
+    assert reason_against([close], "") == "the text is not close: 9.9% of 10%"
+    assert reason_against([close, almost], "a" * 100) == ""

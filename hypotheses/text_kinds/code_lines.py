@@ -1,5 +1,7 @@
 """Tells lines of programs from lines of prose, in any language, by how they begin and end."""
 
+import functools
+
 import regex
 
 from hypotheses.text_kinds.markup_signs import LATEX
@@ -32,6 +34,7 @@ _ENDING = regex.compile(
 )
 
 
+@functools.lru_cache(maxsize=1)  # several kinds of text ask for it of the same text
 def share_of_code(text: str) -> float:
     r"""Return the share of a text's characters that are in lines of code.
 

@@ -5,6 +5,7 @@ address begins one. The evidence that is measured here does not change labels. I
 where all are asked for, and where a command warns.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -69,8 +70,16 @@ def reason_against(kinds: Sequence[TextKind], text: str) -> str:
         evidence = kind.evidence(text)
         if evidence >= kind.least:
             return ""
-        shortcomings.append(kind.measured.format(evidence, kind.least))
+        shortcomings.append(kind.measured.format(_rounded_down(evidence), kind.least))
     return f"the text is not {' or '.join(kind.described for kind in kinds)}: {'; '.join(shortcomings)}"
+
+
+def _rounded_down(evidence: float) -> float:
+    """Return a number to two digits, rounded down, so that it is not shown as the least that it falls short of."""
+    if evidence <= 0:
+        return evidence
+    step = 10.0 ** (math.floor(math.log10(evidence)) - 1)
+    return math.floor(evidence / step) * step
 
 
 _LEAST_CODE = 0.3
@@ -109,19 +118,19 @@ def _repeated_speakers(text: str) -> float:
     return 1000 * (len(names) - len(set(names))) / max(len(text), 1)
 
 
-def _share_of_english(text: str) -> float:
-    """Return the share of words that are among the most frequent ones of English."""
+def _percentage_of_english(text: str) -> float:
+    """Return how many of 100 words are among the most frequent ones of English."""
     words = _WORD.findall(text.lower())
-    return sum(word in _FREQUENT_IN_ENGLISH for word in words) / max(len(words), 1)
+    return 100 * sum(word in _FREQUENT_IN_ENGLISH for word in words) / max(len(words), 1)
 
 
 KINDS = (
     TextKind(
         "code",
         "a program",
-        share_of_code,
-        _LEAST_CODE,
-        "{:.0%} of it is in lines of code, under {:.0%}",
+        lambda text: 100 * share_of_code(text),
+        100 * _LEAST_CODE,
+        "{:.2g}% of it is in lines of code, under {:.2g}%",
         tuple(suffix for language in LANGUAGES for suffix in language.suffixes),
         tuple(name for language in LANGUAGES for name in language.files),
     ),
@@ -175,9 +184,9 @@ KINDS = (
     TextKind(
         "english",
         "English",
-        _share_of_english,
-        0.1,
-        "{:.0%} frequent English words, under {:.0%}",
+        _percentage_of_english,
+        10.0,
+        "{:.2g}% frequent English words, under {:.2g}%",
     ),
 )
 """All kinds, in the order of the documentation."""
