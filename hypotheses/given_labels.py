@@ -9,7 +9,7 @@ import numpy as np
 from hypotheses.errors import HypothesisError
 from hypotheses.label_files.documents import find_by_name, warn_of_missing, without_labels
 from hypotheses.labels import Kind, Labels, alike
-from hypotheses.places import Documents, Place
+from hypotheses.origins import Documents, Place
 
 GivenAsLabels = Labels | np.ndarray[Any, Any] | Sequence[bool | float | None] | Mapping[str, Any]
 """One label for each character of a text, or those of each document by its name; also a pandas Series or a tensor."""

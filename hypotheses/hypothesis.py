@@ -13,8 +13,8 @@ from hypotheses.fingerprints.dependencies import Definition, Dependencies, find_
 from hypotheses.fingerprints.functions import are_plain
 from hypotheses.given_labels import GivenAsLabels, GivenLabels, are_labels
 from hypotheses.labels import KINDS, Kind, Labels
+from hypotheses.origins import Place
 from hypotheses.parameters import DOCUMENT, FILE_NAME, PLACE, Parameters
-from hypotheses.places import Place
 from hypotheses.spelling import quoted, spell_number
 from hypotheses.terminal.marks import marked
 from hypotheses.text_kinds.kinds import TextKind, kinds_named

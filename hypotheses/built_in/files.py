@@ -7,7 +7,7 @@ from hypotheses.hypothesis import hypothesis
 from hypotheses.label_files.documents import SUFFIXES
 from hypotheses.label_files.reading import LabelFiles
 from hypotheses.labels import Labels
-from hypotheses.places import Place
+from hypotheses.origins import Place
 
 
 @hypothesis(causal=False, example="labels.csv")

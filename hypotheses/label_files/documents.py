@@ -8,7 +8,7 @@ import numpy as np
 
 from hypotheses.errors import HypothesisError
 from hypotheses.labels import Kind, Labels
-from hypotheses.places import Documents
+from hypotheses.origins import Documents
 from hypotheses.spelling import short_list
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json")

@@ -14,7 +14,7 @@ from hypotheses.label_files.spans import SpansOfText
 from hypotheses.label_files.tables import Table, read_table
 from hypotheses.label_files.values import described, interpreted
 from hypotheses.labels import Kind, Labels, alike
-from hypotheses.places import Documents, Place
+from hypotheses.origins import Documents, Place
 from hypotheses.spelling import short_list
 
 

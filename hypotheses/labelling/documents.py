@@ -11,7 +11,7 @@ from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import cache
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labels import Labels
-from hypotheses.places import Documents, Place
+from hypotheses.origins import Documents, Place
 
 MOST_CHARS = 32 << 20
 """Longer documents are labelled in pieces."""
