@@ -9,7 +9,7 @@ import numpy as np
 from hypotheses.errors import HypothesisError
 from hypotheses.label_files.documents import find_by_name, warn_of_missing, without_labels
 from hypotheses.labels import Kind, Labels, alike
-from hypotheses.origins import Documents, Place
+from hypotheses.origins import Documents, Origin
 
 GivenAsLabels = Labels | np.ndarray[Any, Any] | Sequence[bool | float | None] | Mapping[str, Any]
 """One label for each character of a text, or those of each document by its name; also a pandas Series or a tensor."""
@@ -69,27 +69,27 @@ class GivenLabels:
         self.kind: Kind = first.kind
         self.names = first.names
 
-    def __call__(self, text: str, *, _place: Place) -> Labels:
+    def __call__(self, text: str, *, _origin: Origin) -> Labels:
         """Return the labels of a text.
 
         Raises:
             HypothesisError: If there are not as many as characters, or of a document that is not there.
         """
         if not self._is_by_document:
-            return self._of_all(text, _place)
+            return self._of_all(text, _origin)
         key = id(self)
-        if key not in _place.documents.kept:
-            _place.documents.kept[key] = self._names_for(_place.documents)
-        name = _place.documents.kept[key][_place.number]
+        if key not in _origin.documents.kept:
+            _origin.documents.kept[key] = self._names_for(_origin.documents)
+        name = _origin.documents.kept[key][_origin.number]
         if name is None:
             return without_labels(len(text), self.kind, self.names)
-        labels, expected = self._by_name[name], _place.documents.lengths[_place.number]
+        labels, expected = self._by_name[name], _origin.documents.lengths[_origin.number]
         if len(labels) != expected:
             raise HypothesisError(
-                f"there are {len(labels):,} labels for {_place.document or 'the text'}, which has {expected:,} "
+                f"there are {len(labels):,} labels for {_origin.document or 'the text'}, which has {expected:,} "
                 "characters; give one for each character"
             )
-        return labels[_place.start : _place.start + len(text)]
+        return labels[_origin.start : _origin.start + len(text)]
 
     def _names_for(self, documents: Documents) -> list[str | None]:
         """Return for each document the name under which its labels were given; None if they were not."""
@@ -98,20 +98,20 @@ class GivenLabels:
         warn_of_missing(missing, documents)
         return names
 
-    def _of_all(self, text: str, place: Place) -> Labels:
-        labels, expected = self._by_name[""], place.documents.starts[-1]
+    def _of_all(self, text: str, origin: Origin) -> Labels:
+        labels, expected = self._by_name[""], origin.documents.starts[-1]
         if len(labels) != expected:
-            n_documents = len(place.documents.names)
+            n_documents = len(origin.documents.names)
             whose = (
                 f"the {n_documents:,} documents together have"
                 if n_documents > 1
-                else f"{place.document or 'the text'} has"
+                else f"{origin.document or 'the text'} has"
             )
             raise HypothesisError(
                 f"there are {len(labels):,} labels, and {whose} {expected:,} characters; give one for each character, "
                 "or a dict of labels by the names of the documents"
             )
-        return labels[place.start_in_all : place.start_in_all + len(text)]
+        return labels[origin.start_in_all : origin.start_in_all + len(text)]
 
 
 def _as_bools(by_name: dict[str, Labels]) -> dict[str, Labels]:

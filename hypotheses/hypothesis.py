@@ -13,8 +13,8 @@ from hypotheses.fingerprints.dependencies import Definition, Dependencies, find_
 from hypotheses.fingerprints.functions import are_plain
 from hypotheses.given_labels import GivenAsLabels, GivenLabels, are_labels
 from hypotheses.labels import KINDS, Kind, Labels
-from hypotheses.origins import Place
-from hypotheses.parameters import DOCUMENT, FILE_NAME, PLACE, Parameters
+from hypotheses.origins import Origin
+from hypotheses.parameters import DOCUMENT, FILE_NAME, ORIGIN, Parameters
 from hypotheses.spelling import quoted, spell_number
 from hypotheses.terminal.marks import marked
 from hypotheses.text_kinds.kinds import TextKind, kinds_named
@@ -83,7 +83,7 @@ class Hypothesis:
         self.needs: tuple[tuple[str, tuple[TextKind, ...]], ...] = ((self.name, kinds),) if kinds else ()
         self.parameters = Parameters(function)
         self.uses_file_name = bool(self.parameters.about_text)
-        self.labels_any_text = PLACE not in self.parameters.about_text
+        self.labels_any_text = ORIGIN not in self.parameters.about_text
         functools.update_wrapper(self, function, updated=())
         definition = Definition(function, self.name, (self.kind, self.names), reads)
         self.definitions: tuple[Definition, ...] = (definition,)
@@ -101,7 +101,7 @@ class Hypothesis:
         *parameters: Any,
         file_name: str = "",
         document: str = "",
-        _place: Place | None = None,
+        _origin: Origin | None = None,
         **named: Any,
     ) -> Labels:
         """Label each character of a text.
@@ -118,7 +118,7 @@ class Hypothesis:
         """
         if parameters or named:
             made = self.with_parameters(*parameters, **named)
-            return made(text, file_name=file_name, document=document, _place=_place)
+            return made(text, file_name=file_name, document=document, _origin=_origin)
         if self.parameters.required:
             example = f", such as {self.name}:{self.example}" if self.example else ""
             raise HypothesisError(f"{self.name!r} needs parameters: {self.spelling}{example}")
@@ -127,8 +127,8 @@ class Hypothesis:
         if not self._is_combined:
             self.definitions[0].record_use()
         try:
-            place = _place or Place.of_one_text(len(text), file_name, document)
-            answer = self._function(text, **self._about_text(place))
+            origin = _origin or Origin.of_one_text(len(text), file_name, document)
+            answer = self._function(text, **self._about_text(origin))
             answer = list(answer) if isinstance(answer, Iterator) else answer
         except HypothesisError as error:
             if self._is_combined:  # the error names the part that failed
@@ -142,9 +142,9 @@ class Hypothesis:
         except HypothesisError as error:
             raise HypothesisError(f"the hypothesis {self.name!r} cannot be used: {error}") from error
 
-    def _about_text(self, place: Place) -> dict[str, Any]:
+    def _about_text(self, origin: Origin) -> dict[str, Any]:
         """Return what the function is told about where the text is from, by its keywords."""
-        known = {FILE_NAME: place.file_name, DOCUMENT: place.document, PLACE: place}
+        known = {FILE_NAME: origin.file_name, DOCUMENT: origin.document, ORIGIN: origin}
         return {keyword: known[keyword] for keyword in self.parameters.about_text}
 
     def __repr__(self) -> str:
@@ -175,8 +175,8 @@ class Hypothesis:
         return self.compared("!=", value) if isinstance(value, str | float | int) else self is not value
 
     def __invert__(self) -> "Hypothesis":
-        def label(text: str, *, _place: Place) -> Labels:
-            return negation(self._binary_labels(text, _place))
+        def label(text: str, *, _origin: Origin) -> Labels:
+            return negation(self._binary_labels(text, _origin))
 
         return self._derived(label, f"~{self._spelled_within(_ATOM)}", _ATOM, "~")
 
@@ -200,8 +200,8 @@ class Hypothesis:
             value: The name of a class, or a number.
         """
 
-        def label(text: str, *, _place: Place) -> Labels:
-            labels = self(text, _place=_place)
+        def label(text: str, *, _origin: Origin) -> Labels:
+            labels = self(text, _origin=_origin)
             try:
                 return compared(labels, sign, value)
             except HypothesisError as error:
@@ -217,8 +217,8 @@ class Hypothesis:
         have passed. The notebooks with which the field began took the state before a character was read: a lag of 1.
         """
 
-        def label(text: str, *, _place: Place) -> Labels:
-            return shifted(self(text, _place=_place), lag)
+        def label(text: str, *, _origin: Origin) -> Labels:
+            return shifted(self(text, _origin=_origin), lag)
 
         derived = self._derived(label, f"{self._spelled_within(_ATOM)} @ {lag}", _COMPARISON, f"@ {lag}")
         derived.kind, derived.names, derived.unit = self.kind, self.names, self.unit
@@ -324,8 +324,8 @@ class Hypothesis:
                 "name, and probe.hypothesis makes one of a function or of labels"
             )
 
-        def label(text: str, *, _place: Place) -> Labels:
-            return combine(self._binary_labels(text, _place), other._binary_labels(text, _place))
+        def label(text: str, *, _origin: Origin) -> Labels:
+            return combine(self._binary_labels(text, _origin), other._binary_labels(text, _origin))
 
         name = f"{self._spelled_within(precedence)} {sign} {other._spelled_within(precedence + 1)}"
         return self._derived(label, name, precedence, sign, other)
@@ -335,8 +335,8 @@ class Hypothesis:
             return quoted("".join(values.values()), always=True)
         return quoted(self.parameters.spell(values))
 
-    def _binary_labels(self, text: str, place: Place) -> Labels:
-        labels = self(text, _place=place)
+    def _binary_labels(self, text: str, origin: Origin) -> Labels:
+        labels = self(text, _origin=origin)
         if labels.kind != "binary":
             example = ">= 5" if labels.kind == "numeric" else f"== {quoted((*labels.names, 'name')[0])}"
             raise HypothesisError(

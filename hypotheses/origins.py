@@ -1,4 +1,4 @@
-"""Places of texts: the document that a text is from, and the others that are labelled together with it."""
+"""Origins of texts: the document that a text is from, and the others that are labelled together with it."""
 
 import itertools
 from collections.abc import Hashable, Sequence
@@ -66,16 +66,16 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The place of a text: its document among those that are labelled together, and where in it the text begins."""
+class Origin:
+    """The origin of a text: its document among those that are labelled together, and where in it the text begins."""
 
     documents: Documents
     number: int = 0
     start: int = 0
 
     @classmethod
-    def of_one_text(cls, n_chars: int, file_name: str = "", document: str = "") -> "Place":
-        """Return the place of a text that is labelled by itself."""
+    def of_one_text(cls, n_chars: int, file_name: str = "", document: str = "") -> "Origin":
+        """Return the origin of a text that is labelled by itself."""
         name = document or file_name
         return cls(Documents([name], [file_name or document], [n_chars]))
 

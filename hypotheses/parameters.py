@@ -14,10 +14,10 @@ FILE_NAME = "file_name"
 """A function with a keyword of this name gets the name of the file that the text is from."""
 DOCUMENT = "document"
 """A function with a keyword of this name gets the name of the document, such as `names.txt:17`."""
-PLACE = "_place"
-"""A function with a keyword of this name gets the `Place` of the text."""
+ORIGIN = "_origin"
+"""A function with a keyword of this name gets the `Origin` of the text."""
 
-_ABOUT_TEXT = (FILE_NAME, DOCUMENT, PLACE)
+_ABOUT_TEXT = (FILE_NAME, DOCUMENT, ORIGIN)
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str, "Path": Path}
 _BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

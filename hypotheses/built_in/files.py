@@ -7,11 +7,11 @@ from hypotheses.hypothesis import hypothesis
 from hypotheses.label_files.documents import SUFFIXES
 from hypotheses.label_files.reading import LabelFiles
 from hypotheses.labels import Labels
-from hypotheses.origins import Place
+from hypotheses.origins import Origin
 
 
 @hypothesis(causal=False, example="labels.csv")
-def labels(text: str, file: Annotated[Path, SUFFIXES], column: str = "", *, _place: Place) -> Labels:
+def labels(text: str, file: Annotated[Path, SUFFIXES], column: str = "", *, _origin: Origin) -> Labels:
     r"""Which label does a file give the character?
 
     `labels:tags.csv`, `labels:tags.csv:part_of_speech`, `labels:'my tags.csv' == NOUN & ~in_comment`. The file is CSV,
@@ -29,7 +29,7 @@ def labels(text: str, file: Annotated[Path, SUFFIXES], column: str = "", *, _pla
     p?vvv
     """
     key = ("labels", file, column)
-    if key not in _place.documents.kept:
-        _place.documents.kept[key] = LabelFiles(file, column, _place.documents)
-    files: LabelFiles = _place.documents.kept[key]
-    return files.label(text, _place)
+    if key not in _origin.documents.kept:
+        _origin.documents.kept[key] = LabelFiles(file, column, _origin.documents)
+    files: LabelFiles = _origin.documents.kept[key]
+    return files.label(text, _origin)

@@ -14,7 +14,7 @@ from hypotheses.label_files.spans import SpansOfText
 from hypotheses.label_files.tables import Table, read_table
 from hypotheses.label_files.values import described, interpreted
 from hypotheses.labels import Kind, Labels, alike
-from hypotheses.origins import Documents, Place
+from hypotheses.origins import Documents, Origin
 from hypotheses.spelling import short_list
 
 
@@ -67,20 +67,20 @@ class LabelFiles:
         _warn_of_missing(self._parts, documents)
         documents.notes.append(self._note(path))
 
-    def label(self, text: str, place: Place) -> Labels:
+    def label(self, text: str, origin: Origin) -> Labels:
         """Return the labels of a text, which is one of the documents, or a part of one.
 
         Raises:
             HypothesisError: If the labels do not fit it.
         """
-        number = self._part_of[place.number]
+        number = self._part_of[origin.number]
         part = self._parts[number]
         if part.table is None:
             return without_labels(len(text), self._kind, self._names)
         if number not in self._made:
             self._made = {number: self._make(number, part.table)}
         starts = self._documents.starts
-        return self._made[number].part(text, starts[place.number] - starts[part.documents.start] + place.start)
+        return self._made[number].part(text, starts[origin.number] - starts[part.documents.start] + origin.start)
 
     def _make(self, number: int, table: Table) -> "RowsOfText | SpansOfText":
         part, labels = self._parts[number], self._labels[number]

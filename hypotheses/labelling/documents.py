@@ -11,7 +11,7 @@ from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import cache
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labels import Labels
-from hypotheses.origins import Documents, Place
+from hypotheses.origins import Documents, Origin
 
 MOST_CHARS = 32 << 20
 """Longer documents are labelled in pieces."""
@@ -65,7 +65,7 @@ def label_corpus(
         if _can_be_joined(hypothesis):
             return CorpusLabels.join(_labels_of_joined(hypothesis, texts, piece_chars))
         labels = CorpusLabels.join(
-            hypothesis(text[start:stop], _place=Place(documents, number, start))
+            hypothesis(text[start:stop], _origin=Origin(documents, number, start))
             for number, text in enumerate(texts)
             for start, stop in _pieces(text, piece_chars)
         )
