@@ -111,8 +111,10 @@ class ColumnReader:
 
     def _spelled(self, cells: Sequence[Any]) -> Sequence[str]:
         """Return values of JSON as strings."""
-        kinds = set(map(type, cells))
-        for kind in kinds - {type(None)}:
+        kinds = dict.fromkeys(map(type, cells))  # in the order of their first rows, which is the order of the error
+        for kind in kinds:
+            if kind is type(None):
+                continue
             n, cell = next((n, cell) for n, cell in enumerate(cells, start=self._n_rows + 1) if type(cell) is kind)
             if kind not in _TYPES:
                 raise HypothesisError(
@@ -126,7 +128,7 @@ class ColumnReader:
                 f"the labels of {self._name} are of several kinds: {value!r} in row {first:,} and {different!r} in row "
                 f"{second:,}; give one kind, and null where there is no label"
             )
-        if kinds == {str}:
+        if list(kinds) == [str]:
             return cells
         return ["" if cell is None else cell if type(cell) is str else str(cell) for cell in cells]
 
