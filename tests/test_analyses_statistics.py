@@ -34,7 +34,9 @@ from analyses.errors import AnalysisError
 from analyses.levels.columns import Columns
 from analyses.levels.joint_labels import JointLabels
 from analyses.profiling.events import find_events
-from analyses.ranking.shifts import ShiftedLabels, Shifts, ShiftSums
+from analyses.ranking.shifting.shift_sums import ShiftSums
+from analyses.ranking.shifting.shifted_labels import ShiftedLabels
+from analyses.ranking.shifting.shifts import Shifts
 from analyses.session import Session
 from analyses.statistics.autocorrelations import Autocorrelations
 from analyses.statistics.event_sums import EventSums

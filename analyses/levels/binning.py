@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from analyses.levels.bins import Bins
 from analyses.levels.level_kernels import levels_of_bins, levels_of_float16
+from analyses.threads import in_threads
+
+_VALUES_AT_ONCE = 1 << 20  # by one thread
 
 
 def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None = None) -> bool:
@@ -20,6 +23,14 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
     Returns:
         Whether all values are finite numbers.
     """
+    n_chars, n_units = values.shape
+    n_at_once = max(1, _VALUES_AT_ONCE // max(n_units, 1))
+    pieces = [slice(start, start + n_at_once) for start in range(0, n_chars, n_at_once)]
+    return all(list(in_threads(lambda rows: _write_levels(values[rows], into[:, rows], bins), pieces)))
+
+
+def _write_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None) -> bool:
+    """Write the levels of some characters in this thread; see `to_levels`."""
     if bins is None:
         return bool(levels_of_float16(values.astype(np.float16, copy=False).view(np.uint16), into))
     return bool(

@@ -1,6 +1,7 @@
 """Levels unit by unit, for many characters at once, from what a source gives character by character."""
 
 import hashlib
+from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -15,11 +16,12 @@ from analyses.errors import AnalysisError
 from analyses.levels.binning import to_levels
 from analyses.levels.bins import Bins
 from analyses.levels.choosing_bins import bins_around
-from analyses.threads import ReentrantLock
+from analyses.threads import ReentrantLock, in_threads
 
 REMEMBERED_BYTES = 1 << 28
 _LIVE_TILE_BYTES = 3 << 25
 _GATHERED_CHARS = 1 << 14  # of a live source, whose levels are found together
+_WAITING_BYTES = 1 << 25  # of blocks of another source, whose levels are found together
 _FEWEST_AT_ONCE = 32
 _SAMPLED_CHARS = 16_000  # from which bins are made
 _PADDING = 32  # between units, which would else all begin at the same place of the cache
@@ -300,6 +302,8 @@ class Tiles:
             self._levels[units] = padded[:, : self._n_at_once]
         self._places = np.empty(self._n_at_once, np.int64)
         self._n_filled = self._n_levels = 0  # characters that are there, and those of them whose levels are known
+        self._waiting: list[tuple[Columns, NDArray[Any], NDArray[Any]]] = []  # values of blocks, and where levels go
+        self._n_waiting = 0  # bytes of these blocks
         self._gathered = {
             site: np.empty((min(self._n_at_once, _GATHERED_CHARS), n_units), source.dtype(site))
             for site, n_units in gathered_sizes.items()
@@ -316,13 +320,24 @@ class Tiles:
                 for site, values in self._gathered.items():
                     values[into.start - self._n_levels : into.stop - self._n_levels] = block.values[site][rows]
             else:
-                for columns, levels in self._levels.items():
-                    self._reader.write_levels(columns, block.values[columns.site][rows, columns.units], levels[:, into])
+                self._wait(block, rows, into)
             first, self._n_filled = first + n_added, self._n_filled + n_added
             if self._gathered and self._n_filled - self._n_levels == _GATHERED_CHARS:
                 self._find_levels()
             if self._n_filled == self._n_at_once:
                 yield self._tile()
+
+    def _wait(self, block: Block, rows: slice, into: slice) -> None:
+        """Keep rows of a block until there are enough for several threads to find their levels."""
+        for columns, levels in self._levels.items():
+            self._waiting.append((columns, block.values[columns.site][rows, columns.units], levels[:, into]))
+        self._n_waiting += sum(values.nbytes for values in block.values.values())
+        if self._n_waiting >= _WAITING_BYTES:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        deque(in_threads(lambda block: self._reader.write_levels(*block), self._waiting), maxlen=0)
+        self._waiting, self._n_waiting = [], 0
 
     @property
     def _room_left(self) -> int:
@@ -338,6 +353,7 @@ class Tiles:
     def _tile(self) -> Tile:
         if self._gathered and self._n_levels < self._n_filled:
             self._find_levels()
+        self._write_waiting()
         filled = slice(self._n_filled)
         self._n_filled = self._n_levels = 0
         return self._places[filled], {columns: levels[:, filled] for columns, levels in self._levels.items()}

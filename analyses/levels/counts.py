@@ -1,11 +1,11 @@
 """Counts of how often each unit takes each level."""
 
 import numpy as np
-from numba import prange
+from numba import njit
 from numpy.typing import NDArray
 
-from analyses.kernels import in_parallel
 from analyses.levels.bins import N_LEVELS
+from analyses.levels.shares import for_shares
 
 _ADD, _TAKE_OFF = np.uint32(1), np.uint32(0xFFFFFFFF)  # which takes 1 off, modulo 2³²
 
@@ -33,17 +33,25 @@ class LevelCounts:
             groups: (n_chars,) the group of each character; negative ones are not counted.
             take_off: Whether to take the characters off the counts.
         """
-        _count(levels, groups, self.counts, _TAKE_OFF if take_off else _ADD)
+        step = _TAKE_OFF if take_off else _ADD
+        for_shares(len(levels), levels.size, lambda start, stop: _count(start, stop, levels, groups, self.counts, step))
 
 
-@in_parallel
-def _count(levels: NDArray[np.uint16], groups: NDArray[np.int8], counts: NDArray[np.uint32], step: np.uint32) -> None:
-    """Add `step` to the count of each character, for each unit.
+@njit(nogil=True, cache=True)
+def _count(
+    start: int,
+    stop: int,
+    levels: NDArray[np.uint16],
+    groups: NDArray[np.int8],
+    counts: NDArray[np.uint32],
+    step: np.uint32,
+) -> None:
+    """Add `step` to the count of each character, for each unit from `start` up to `stop`.
 
     For each unit the same as `np.add.at(counts[unit], (levels[unit, rows], groups[rows]), step)` with
     `rows = groups >= 0`.
     """
-    for unit in prange(len(levels)):
+    for unit in range(start, stop):
         for t in range(levels.shape[1]):
             if groups[t] >= 0:
                 counts[unit, levels[unit, t], groups[t]] += step

@@ -13,10 +13,9 @@ Loops that call each other are in one file, since numba's cache does not notice 
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from analyses.kernels import in_parallel
 from analyses.levels.bins import N_CELLS, N_END_CELLS
 
 _ONE = np.int32(0x3F800000)  # the bits of 1 in float32
@@ -28,7 +27,7 @@ _STRIP = 512  # characters whose bins are found together
 _PADDING = 16  # between units, which would else all begin at the same place of the cache
 
 
-@in_parallel
+@njit(nogil=True, cache=True)
 def levels_of_float16(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> bool:
     """Write the levels of (n_chars, n_units) values in float16 from their bits; both zeros have the same level.
 
@@ -36,22 +35,19 @@ def levels_of_float16(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> boo
         Whether all values are finite numbers.
     """
     n_chars, n_units = bits.shape
-    n_strips = (n_chars + _HALVES - 1) // _HALVES
-    largest = np.zeros(n_strips, np.uint16)
-    for strip in prange(n_strips):
-        start, largest_of_strip = strip * _HALVES, np.uint16(0)
+    largest = np.uint16(0)
+    for start in range(0, n_chars, _HALVES):
         for first in range(0, n_units, _HALVES):  # both arrays are in the cache for this many lines
             for unit in range(first, min(first + _HALVES, n_units)):
                 for t in range(start, min(start + _HALVES, n_chars)):
                     value = bits[t, unit]
                     into[unit, t] = 0x8000 + value if value < 0x8000 else 0x10000 - value
                     magnitude = np.uint16(value & _UNSIGNED_HALF)
-                    largest_of_strip = magnitude if magnitude > largest_of_strip else largest_of_strip
-        largest[strip] = largest_of_strip
-    return bool(np.all(largest < _INFINITE_HALF))
+                    largest = magnitude if magnitude > largest else largest
+    return bool(largest < _INFINITE_HALF)
 
 
-@in_parallel
+@njit(nogil=True, cache=True)
 def levels_of_bins(
     values: NDArray[np.float32],
     middle: NDArray[np.float32],
@@ -71,14 +67,12 @@ def levels_of_bins(
         Whether all values are finite numbers.
     """
     n_chars, n_units = values.shape
-    n_strips = (n_chars + _STRIP - 1) // _STRIP
-    are_numbers = np.ones(n_strips, np.bool_)
-    for strip in prange(n_strips):
-        start, stop = strip * _STRIP, min((strip + 1) * _STRIP, n_chars)
-        distances = np.empty((n_units, _STRIP + _PADDING), np.float32)
-        grown = np.empty(_STRIP, np.float32)
-        cells, steps = np.empty(_STRIP, np.int32), np.empty(_STRIP, np.int32)
-        copied = np.empty(_STRIP, np.float32)
+    are_numbers = True
+    distances = np.empty((n_units, _STRIP + _PADDING), np.float32)
+    grown, copied = np.empty(_STRIP, np.float32), np.empty(_STRIP, np.float32)
+    cells, steps = np.empty(_STRIP, np.int32), np.empty(_STRIP, np.int32)
+    for start in range(0, n_chars, _STRIP):
+        stop = min(start + _STRIP, n_chars)
         for tile in range(start, stop, _WORDS):
             for first in range(0, n_units, _WORDS):  # both arrays are in the cache for this many lines
                 for t in range(tile, min(tile + _WORDS, stop)):
@@ -86,7 +80,7 @@ def levels_of_bins(
                         distances[unit, t - start] = values[t, unit]
         for unit in range(n_units):
             of_unit = distances[unit, : stop - start]
-            are_numbers[strip] &= _are_numbers(of_unit)
+            are_numbers &= _are_numbers(of_unit)
             if first_edge[unit] >= 0:
                 copied[: len(of_unit)] = of_unit
             _find_cells(
@@ -96,7 +90,7 @@ def levels_of_bins(
                 _search_edges(copied, cells, levels[unit], edges[first_edge[unit] :], into[unit, start:stop])
             else:
                 _look_up(cells, steps, levels[unit], shift[unit], into[unit, start:stop])
-    return bool(are_numbers.all())
+    return bool(are_numbers)
 
 
 @njit(nogil=True, cache=True)

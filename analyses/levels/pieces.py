@@ -129,6 +129,33 @@ def _cut(
     return starts, stops, code_counts
 
 
+class ShiftedRuns(NamedTuple):
+    """Where labels change whose correlation with ranks is wanted also after circular shifts.
+
+    Attributes:
+        steps: (n_steps,) how many characters on the label of a character is taken from, in [0, n_chars).
+        places: The characters whose label is another than that of the character before, in a circle, in ascending order
+            for each label.
+        changes: By how much the label falls there.
+        label_borders: (n_labels + 1,) where in these the places of each label begin.
+        group_borders: (n_groups + 1,) where each position group begins, and where the last ends.
+    """
+
+    steps: NDArray[np.int64]
+    places: NDArray[np.int64]
+    changes: NDArray[np.float64]
+    label_borders: NDArray[np.int64]
+    group_borders: NDArray[np.int64]
+
+    @property
+    def n_labels(self) -> int:
+        """How many labels are shifted."""
+        return len(self.label_borders) - 1
+
+
+NO_SHIFTS = ShiftedRuns(*(np.zeros(n, dtype) for n, dtype in [(0, int), (0, int), (0, float), (1, int), (0, int)]))
+
+
 class FlatSegmentations(NamedTuple):
     """Several segmentations of the same characters in flat arrays, as compiled loops need them.
 

@@ -17,13 +17,14 @@ such that its ranks sum to less than 2³² (see `pieces`):
 The table takes the memory of the counts, (65536, 4) numbers of 32 bits, or stays in the cache with them.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from analyses.kernels import in_parallel
 from analyses.levels.bins import N_LEVELS
-from analyses.levels.pieces import SIZES, FlatSegmentations
+from analyses.levels.pieces import SIZES, FlatSegmentations, ShiftedRuns
 from analyses.targets.splits import ALL, GAP, PARTS, TEST, TRAIN
 
 _N_PARTS = len(PARTS)
@@ -31,24 +32,56 @@ N_COUNT_COLUMNS = _N_PARTS + 1  # columns of counts, one for each part and an em
 _HALF, _LOWER = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
-@in_parallel
-def turn_into_ranks(
-    counts: NDArray[np.uint32], middles: NDArray[np.int64], n: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Put the table of each unit in the place of its (65536, 4) counts; see `_rank_levels`.
+class UnitSums(NamedTuple):
+    """What is counted and added up for each unit; see `rank_and_add_up`.
 
-    Returns:
-        (n_units,) ties and (n_units, 3) squares.
+    Attributes:
+        by_code: (n_units, n_codes) sums of ranks among all characters, for each code.
+        by_kind: (1 or 2, n_units, n_kinds) sums of ranks within parts and, if needed, of others with the same level.
+        ties: (n_segmentations, n_units); see `_rank_levels`.
+        squares: (n_segmentations, n_units, 3).
+        of_shifts: (n_units, n_labels, n_steps) sums of ranks times shifted labels.
+        before_borders: (n_units, n_borders) sums of the ranks before the borders of position groups.
     """
-    ties, squares = np.zeros(len(counts)), np.zeros((len(counts), 3))
-    for unit in prange(len(counts)):
+
+    by_code: NDArray[np.uint64]
+    by_kind: NDArray[np.uint64]
+    ties: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    of_shifts: NDArray[np.float64]
+    before_borders: NDArray[np.float64]
+
+
+@njit(nogil=True, cache=True)
+def turn_into_ranks(
+    start: int,
+    stop: int,
+    counts: NDArray[np.uint32],
+    middles: NDArray[np.int64],
+    n: NDArray[np.int64],
+    ties: NDArray[np.float64],
+    squares: NDArray[np.float64],
+) -> None:
+    """Put the table of each unit in the place of its (65536, 4) counts, and write its ties; see `_rank_levels`.
+
+    Args:
+        start: The first unit.
+        stop: The unit behind the last.
+        counts: (n_units, 65536, 4).
+        middles: (n_units,) the level of which all values are equal; negative if there is none.
+        n: (3,) characters in the training part, in the test part, and in all.
+        ties: (n_units,) where the ties are written.
+        squares: (n_units, 3) where the squares are written.
+    """
+    for unit in range(start, stop):
         counts_of_unit = counts[unit]
         ties[unit] = _rank_levels(counts_of_unit, middles[unit], n, counts_of_unit.view(np.uint64), squares[unit])
-    return ties, squares
 
 
-@in_parallel
+@njit(nogil=True, cache=True)
 def add_up_ranks(
+    start: int,
+    stop: int,
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint32],
     codes: NDArray[np.uint32],
@@ -58,57 +91,104 @@ def add_up_ranks(
     sums_by_code: NDArray[np.uint64],
     sums_by_kind: NDArray[np.uint64],
 ) -> None:
-    """Add up what the (n_units, 65536, 2) tables say of the pieces of each unit."""
-    for unit in prange(len(levels)):
+    """Add up what the (n_units, 65536, 2) tables say of the pieces of each unit from `start` up to `stop`."""
+    for unit in range(start, stop):
         _add_pieces(levels[unit], starts, codes, kinds, batches, tables[unit], unit, sums_by_code, sums_by_kind)
 
 
-@in_parallel
+@njit(nogil=True, cache=True)
 def rank_and_add_up(
+    start: int,
+    stop: int,
     levels: NDArray[np.uint16],
     middles: NDArray[np.int64],
     segmentations: FlatSegmentations,
-    sums_by_code: NDArray[np.uint64],
-    sums_by_kind: NDArray[np.uint64],
-    n_shares: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    shifted_runs: ShiftedRuns,
+    sums: UnitSums,
+) -> None:
     """Count, rank and add up, unit by unit, so that a table stays in the cache from the first count to the last sum.
 
-    Returns:
-        (n_segmentations, n_units) ties and (n_segmentations, n_units, 3) squares; see `_rank_levels`.
+    Args:
+        start: The first unit.
+        stop: The unit behind the last.
+        levels: (n_units, n_chars) of the characters.
+        middles: (n_units,) the level of which all values are equal; negative if there is none.
+        segmentations: What ranks are added up.
+        shifted_runs: What ranks of the first segmentation are added up for shifts, where this leaves no character out.
+        sums: Where the sums are written.
     """
-    n_segmentations, n_units = len(segmentations.n), len(levels)
-    ties, squares = np.zeros((n_segmentations, n_units)), np.zeros((n_segmentations, n_units, 3))
-    for share in prange(n_shares):
-        counts, table = np.empty((_N_PARTS, N_LEVELS), np.uint32), np.empty((N_LEVELS, 2), np.uint64)
-        for unit in range(share, n_units, n_shares):
-            of_unit = levels[unit]
-            counts[:] = 0
-            _count(of_unit, segmentations.run_starts, segmentations.run_stops, segmentations.run_parts, counts)
-            for number in range(n_segmentations):
-                new = slice(segmentations.change_borders[number], segmentations.change_borders[number + 1])
-                _count_changes(
-                    of_unit,
-                    segmentations.changed[new],
-                    segmentations.changed_parts[new],
-                    segmentations.changes[new],
-                    counts,
-                )
-                n = segmentations.n[number]
-                ties[number, unit] = _rank_levels(counts.T, middles[unit], n, table, squares[number, unit])
-                first, last = segmentations.batch_borders[number], segmentations.batch_borders[number + 1]
-                _add_pieces(
-                    of_unit,
-                    segmentations.starts,
-                    segmentations.codes,
-                    segmentations.kinds,
-                    segmentations.batches[first:last],
-                    table,
-                    unit,
-                    sums_by_code,
-                    sums_by_kind,
-                )
-    return ties, squares
+    counts, table = np.empty((_N_PARTS, N_LEVELS), np.uint32), np.empty((N_LEVELS, 2), np.uint64)
+    ranks_before = np.empty(levels.shape[1] + 1)
+    for unit in range(start, stop):
+        of_unit = levels[unit]
+        counts[:] = 0
+        _count(of_unit, segmentations.run_starts, segmentations.run_stops, segmentations.run_parts, counts)
+        for number in range(len(segmentations.n)):
+            new = slice(segmentations.change_borders[number], segmentations.change_borders[number + 1])
+            _count_changes(
+                of_unit,
+                segmentations.changed[new],
+                segmentations.changed_parts[new],
+                segmentations.changes[new],
+                counts,
+            )
+            n = segmentations.n[number]
+            squares = sums.squares[number, unit]
+            sums.ties[number, unit] = _rank_levels(counts.T, middles[unit], n, table, squares)
+            first, last = segmentations.batch_borders[number], segmentations.batch_borders[number + 1]
+            _add_pieces(
+                of_unit,
+                segmentations.starts,
+                segmentations.codes,
+                segmentations.kinds,
+                segmentations.batches[first:last],
+                table,
+                unit,
+                sums.by_code,
+                sums.by_kind,
+            )
+            if number == 0 and len(shifted_runs.steps):
+                _add_ranks(of_unit, table, ranks_before)
+                _add_shifts(ranks_before, shifted_runs, sums.of_shifts[unit])
+                sums.before_borders[unit] = ranks_before[shifted_runs.group_borders]
+
+
+@njit(cache=True)
+def _add_ranks(levels: NDArray[np.uint16], table: NDArray[np.uint64], before: NDArray[np.float64]) -> None:
+    """Write the sum of the ranks of all characters before each, less their mean; the last is 0."""
+    n = np.int64(len(levels))
+    total = np.int64(0)
+    for t in range(len(levels)):
+        before[t] = total
+        total += np.int64(table[levels[t], 0] >> _HALF) - n
+    before[len(levels)] = total
+
+
+@njit(cache=True, fastmath={"reassoc"})
+def _add_shifts(before: NDArray[np.float64], runs: ShiftedRuns, into: NDArray[np.float64]) -> None:
+    """Write the sum of ranks times shifted labels, for each label and shift.
+
+    A label is constant in runs. The ranks within a run add up to the difference of the sums before its ends, so each
+    place where the label changes adds the sum before it, times the change.
+
+    Args:
+        before: (n_chars + 1,) sums of ranks before each character, which are whole numbers.
+        runs: Where the labels change.
+        into: (n_labels, n_steps) where the sums are written.
+    """
+    n_chars = len(before) - 1
+    for label in range(len(runs.label_borders) - 1):
+        of_label = slice(runs.label_borders[label], runs.label_borders[label + 1])
+        places, changes = runs.places[of_label], runs.changes[of_label]
+        for number in range(len(runs.steps)):
+            step = runs.steps[number]
+            first = np.searchsorted(places, step)
+            total = 0.0
+            for n in range(first):
+                total += changes[n] * before[places[n] - step + n_chars]
+            for n in range(first, len(places)):
+                total += changes[n] * before[places[n] - step]
+            into[label, number] = total
 
 
 @njit(cache=True)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import get_num_threads
 from numpy.typing import NDArray
 
 from analyses.levels.counts import LevelCounts
-from analyses.levels.pieces import Pieces, Segmentations
-from analyses.levels.rank_kernels import add_sorted, add_up_ranks, rank_and_add_up, turn_into_ranks
+from analyses.levels.pieces import NO_SHIFTS, Pieces, Segmentations, ShiftedRuns
+from analyses.levels.rank_kernels import UnitSums, add_sorted, add_up_ranks, rank_and_add_up, turn_into_ranks
+from analyses.levels.shares import for_shares
 from analyses.targets.splits import ALL, TEST, TRAIN
 
 
@@ -70,6 +70,20 @@ class CodeSums(NamedTuple):
     others: NDArray[np.int64] | None
 
 
+class ShiftedRankSums(NamedTuple):
+    """Sums of the ranks of units for circular shifts of labels; see `pieces.ShiftedRuns`.
+
+    Attributes:
+        products: (n_units, n_labels, n_steps) ranks times shifted labels.
+        by_group: (n_units, n_groups) ranks alone, in each position group.
+        squares: (n_units,) squares of ranks.
+    """
+
+    products: NDArray[np.float64]
+    by_group: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+
 class Ranks:
     """The rank that each level of each unit has, among the training, the test, and all characters.
 
@@ -89,7 +103,13 @@ class Ranks:
         n = np.array([counts_of_one[TRAIN], counts_of_one[TEST], counts_of_one.sum()])
         self._share_levels = middle_levels is not None
         middles = _middles_or_none(middle_levels, len(counted.counts))
-        self.summary = RankSummary(n, *turn_into_ranks(counted.counts, middles, n))
+        n_units = len(counted.counts)
+        self.summary = RankSummary(n, np.zeros(n_units), np.zeros((n_units, 3)))
+        for_shares(
+            n_units,
+            counted.counts.size,
+            lambda start, stop: turn_into_ranks(start, stop, counted.counts, middles, *self.summary),
+        )
         self._tables = counted.counts.view(np.uint64)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -107,7 +127,10 @@ class Ranks:
     def add_up(self, levels: NDArray[np.uint16], pieces: Pieces) -> CodeSums:
         """Add up the ranks of characters that have the same code, for one segmentation; see `ranks_at_once`."""
         sums = _zero_sums(len(levels), pieces.n_codes, pieces.n_kinds, share_levels=self._share_levels)
-        add_up_ranks(levels, pieces.starts, pieces.codes, pieces.kinds, pieces.batches, self._tables, *sums)
+        flat = pieces.starts, pieces.codes, pieces.kinds, pieces.batches
+        for_shares(
+            len(levels), levels.size, lambda start, stop: add_up_ranks(start, stop, levels, *flat, self._tables, *sums)
+        )
         return _centred(pieces, *sums, self.summary.n)
 
 
@@ -124,21 +147,54 @@ def ranks_at_once(
     Returns:
         For each segmentation the sums, and a summary of the ranks.
     """
+    return ranks_and_shifts(levels, segmentations, middle_levels, NO_SHIFTS)[0]
+
+
+def ranks_and_shifts(
+    levels: NDArray[np.uint16],
+    segmentations: Segmentations,
+    middle_levels: NDArray[np.int64] | None,
+    runs: ShiftedRuns,
+) -> tuple[list[tuple[CodeSums, RankSummary]], ShiftedRankSums]:
+    """Rank all characters, and add up their ranks also for shifts of labels; see `ranks_at_once`.
+
+    Args:
+        levels: (n_units, n_chars) of the characters; see `binning.to_levels`.
+        segmentations: Parts and codes of the characters.
+        middle_levels: The middle levels of bins.
+        runs: Where the labels change that are shifted. If there are some, the characters must be in the order of the
+            text, and the first segmentation must leave none of them out.
+    """
     middles = _middles_or_none(middle_levels, len(levels))
     n_codes, n_kinds = segmentations.code_borders[-1], segmentations.kind_borders[-1]
     by_code, by_kind = _zero_sums(len(levels), n_codes, n_kinds, share_levels=middle_levels is not None)
-    ties, squares = rank_and_add_up(levels, middles, segmentations.flat, by_code, by_kind, 4 * get_num_threads())
+    n_units, n_segmentations = len(levels), len(segmentations.pieces)
+    unit_sums = UnitSums(
+        by_code=by_code,
+        by_kind=by_kind,
+        ties=np.zeros((n_segmentations, n_units)),
+        squares=np.zeros((n_segmentations, n_units, 3)),
+        of_shifts=np.zeros((n_units, runs.n_labels, len(runs.steps))),
+        before_borders=np.zeros((n_units, len(runs.group_borders))),
+    )
+    for_shares(
+        n_units,
+        levels.size,
+        lambda start, stop: rank_and_add_up(start, stop, levels, middles, segmentations.flat, runs, unit_sums),
+    )
     sums = zip(
         np.split(by_code, segmentations.code_borders[1:-1], axis=1),
         np.split(by_kind, segmentations.kind_borders[1:-1], axis=2),
         strict=True,
     )
-    return [
-        (_centred(pieces, *own_sums, n), RankSummary(n, own_ties, own_squares))
-        for pieces, own_sums, n, own_ties, own_squares in zip(
-            segmentations.pieces, sums, segmentations.flat.n, ties, squares, strict=True
+    ranked = [
+        (_centred(pieces, *sums_of_pieces, n), RankSummary(n, ties, squares))
+        for pieces, sums_of_pieces, n, ties, squares in zip(
+            segmentations.pieces, sums, segmentations.flat.n, unit_sums.ties, unit_sums.squares, strict=True
         )
     ]
+    by_group = np.diff(unit_sums.before_borders, axis=1)
+    return ranked, ShiftedRankSums(unit_sums.of_shifts, by_group, unit_sums.squares[0, :, ALL])
 
 
 def ranks_by_sorting(

@@ -15,7 +15,7 @@ from analyses.ranking.best_units import surest_labels
 from analyses.ranking.labels import LabelPrecision, RankedLabel, TargetRuns
 from analyses.ranking.methods.method import Method, MethodScores
 from analyses.ranking.results import RankedUnit, Ranking
-from analyses.ranking.shifts import Shifted
+from analyses.ranking.shifting.shifts import Shifted
 from analyses.ranking.unit_scores import UnitScores
 from analyses.targets.run_counts import ENOUGH_RUNS
 from analyses.targets.target import Target

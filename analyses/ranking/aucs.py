@@ -13,14 +13,16 @@ from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
 from analyses.levels.columns import Columns, LevelReader, Tile
 from analyses.levels.joint_labels import JointLabels
-from analyses.levels.pieces import Segmentations
-from analyses.levels.ranks import ranks_at_once, ranks_by_sorting
+from analyses.levels.pieces import NO_SHIFTS, Segmentations, ShiftedRuns
+from analyses.levels.ranks import ranks_and_shifts, ranks_by_sorting
 from analyses.ranking.best_units import best_units
 from analyses.ranking.influences import auc_influence
+from analyses.ranking.shifting.shifts import Shifts
 from analyses.ranking.unit_scores import UnitScores, auc_scores
 from analyses.session import Session
 from analyses.statistics.placements import LabelColumns, Placements, PlacementSums, placements
 from analyses.statistics.rank_sums import RankSums, RankTotals
+from analyses.targets.splits import ALL
 
 _SUMS_BYTES = 1 << 27
 _PLACEMENT_BYTES = 1 << 29
@@ -45,10 +47,12 @@ class AucOptions(NamedTuple):
     Attributes:
         exact: Whether to sort values in float32 instead of putting them into bins.
         n_intervals: How many units of each site, of each family, have an interval: the best in training; None is all.
+        shifts: Shifts of the labels, which are read along where all characters are read in one tile.
     """
 
     exact: bool
     n_intervals: int | None
+    shifts: Shifts | None = None
 
 
 class _Ranked(NamedTuple):
@@ -109,7 +113,7 @@ def _aucs_of_group(
     if places_all_units(source, n_labels, column_group, options.n_intervals):
         placement_sums = [_placements_of_all(group.joint, column_group) for group in groups]
     waiting += placement_sums
-    ranked = _rank(source, [group.joint for group in groups], column_group, forward, waiting, exact=options.exact)
+    ranked = _rank(source, [group.joint for group in groups], column_group, forward, waiting, options)
     scores, best = [], []
     for group, of_earlier, totals in zip(groups, earlier, ranked.totals, strict=True):
         new = {
@@ -169,12 +173,11 @@ def _rank(
     column_group: list[Columns],
     forward: Advance,
     waiting: list[AnyStatistic],
-    *,
-    exact: bool,
+    options: AucOptions,
 ) -> _Ranked:
     reader = Session.of(source).levels
-    if exact or reader.most_at_once():
-        return _rank_in_one_reading(reader, source, joint_labels, column_group, forward, exact=exact)
+    if options.exact or reader.most_at_once():
+        return _rank_in_one_reading(reader, source, joint_labels, column_group, forward, options)
     reader.find_bins(source, in_order(source.sites, (columns.site for columns in column_group)))
     ranks = RankSums(joint_labels, column_group, {columns: reader.middle_levels(columns) for columns in column_group})
     collect(source, [ranks, *waiting], forward)
@@ -188,22 +191,28 @@ def _rank_in_one_reading(
     joint_labels: list[JointLabels],
     column_group: list[Columns],
     forward: Advance,
-    *,
-    exact: bool,
+    options: AucOptions,
 ) -> _Ranked:
     """Rank units whose levels at all characters fit in memory, or values if the AUCs are to be exact."""
-    places, levels = reader.whole(source, column_group, forward, exact=exact)
+    places, levels = reader.whole(source, column_group, forward, exact=options.exact)
     totals: list[dict[Columns, RankTotals]] = [{} for _ in joint_labels]
     ranked_levels: dict[Columns, NDArray[np.uint16]] = {}
     rows = [joint.rows(places) for joint in joint_labels]
     segmentations = Segmentations([joint_rows.pieces for joint_rows in rows])
     most_units = max(1, _SUMS_BYTES // (8 * max(1, int(segmentations.code_borders[-1]))))
+    shifts = None if options.exact or source.is_live else options.shifts
+    runs = _runs_to_rank(shifts, source, places, segmentations) if shifts else None
+    if shifts and runs is None:
+        shifts.add_levels(places, levels)
     for wide_columns, wide_levels in levels.items():
         for start in range(wide_columns.start, wide_columns.stop, most_units):
             columns = Columns(wide_columns.site, start, min(start + most_units, wide_columns.stop))
             own_levels = wide_levels[start - wide_columns.start : columns.stop - wide_columns.start]
             if own_levels.dtype == np.uint16:
-                sums = ranks_at_once(own_levels, segmentations, reader.middle_levels(columns))
+                middle_levels = reader.middle_levels(columns)
+                sums, shift_sums = ranks_and_shifts(own_levels, segmentations, middle_levels, runs or NO_SHIFTS)
+                if shifts and runs:
+                    shifts.add_ranked(columns, shift_sums)
             else:
                 sums = [
                     ranks_by_sorting(own_levels, of_rows.pieces.parts, of_rows.codes, of_rows.pieces.kinds)
@@ -215,3 +224,12 @@ def _rank_in_one_reading(
             ranked_levels[columns] = own_levels
     as_levels = cache(lambda: {columns: reader.levels_of(columns, values) for columns, values in ranked_levels.items()})
     return _Ranked(totals, lambda: [(places, as_levels())])
+
+
+def _runs_to_rank(
+    shifts: Shifts, source: Source, places: NDArray[np.int64], segmentations: Segmentations
+) -> ShiftedRuns | None:
+    """Return the runs of shifted labels if ranks among all characters, in the order of the text, are made anyway."""
+    selection = source.selection
+    in_order = np.array_equal(places, np.arange(selection.start, selection.stop, selection.every))
+    return shifts.runs if in_order and segmentations.flat.n[0, ALL] == len(places) else None

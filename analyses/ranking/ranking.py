@@ -19,7 +19,7 @@ from analyses.ranking.methods.plan import Plan
 from analyses.ranking.methods.registry import method_for
 from analyses.ranking.results import Ranking
 from analyses.ranking.scores_by_label import score_units
-from analyses.ranking.shifts import Shifts
+from analyses.ranking.shifting.shifts import Shifts
 from analyses.session import Session, question
 from analyses.targets.labelling import AnyHypothesis, ManyHypotheses, target_for, targets_for
 from analyses.targets.target import Target
@@ -132,6 +132,7 @@ def _rank_by(
         statistics=plan.statistics,
         exact=exact,
         n_intervals=n_intervals,
+        shifts=shifts,
     )
     n_chars = source.selection.n_chars
     by_method = plan.scores(counting(progress, n_chars))

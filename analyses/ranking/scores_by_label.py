@@ -11,6 +11,7 @@ from analyses.levels.counts import LevelCounts
 from analyses.levels.joint_labels import JointLabels
 from analyses.levels.rank_kernels import N_COUNT_COLUMNS
 from analyses.ranking.aucs import AucOptions, LabelGroup, compute_aucs, places_all_units
+from analyses.ranking.shifting.shifts import Shifts
 from analyses.ranking.unit_scores import UnitScores, correlation_scores
 from analyses.session import Session, question
 from analyses.statistics.products import ProductSums, mask_of
@@ -30,6 +31,7 @@ def score_units(
     statistics: list[AnyStatistic],
     exact: bool = False,
     n_intervals: int | None = None,
+    shifts: Shifts | None = None,
 ) -> list[dict[Site, UnitScores]]:
     """Score every unit of some sites for several labels at once: AUC of binary ones, Pearson's r of numeric ones.
 
@@ -48,6 +50,7 @@ def score_units(
         statistics: Further statistics, which are updated in the same readings where possible, and then removed.
         exact: Whether to sort values in float32 instead of putting them into bins.
         n_intervals: How many units of each site, of each family, have an interval: the best in training; None is all.
+        shifts: Shifts of the labels, which are read along where that is possible.
 
     Returns:
         For each target the scores of each site.
@@ -63,7 +66,7 @@ def score_units(
     columns = _column_groups(source, sizes, len(groups), exact=exact)
     reader = Session.of(source).levels
     sites_without_bins = reader.lacking(chosen) if groups else []
-    options = AucOptions(exact, n_intervals)
+    options = AucOptions(exact, n_intervals, shifts)
     n_readings = bool(groups) * len(columns) * _readings_of_aucs(source, groups, columns, options)
     n_readings += len(numeric_by_split) + bool(sites_without_bins)
     forward = counting(progress, n_readings * source.selection.n_chars)
