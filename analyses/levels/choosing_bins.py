@@ -41,6 +41,7 @@ def _joined(parts: Sequence[Bins]) -> Bins:
 
 def _bins_of_some(sample: NDArray[np.float32]) -> Bins:
     """Give each cell as many bins as its share of the sample is."""
+    sample = np.asfortranarray(sample)  # most of what follows goes through one unit after another
     in_order = np.sort(sample, axis=0)
     middle, saturates = _middles(in_order)
     per_scale, shift = _cell_widths(sample, middle, saturates)

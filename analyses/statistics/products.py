@@ -1,6 +1,7 @@
 """Sums of products of units with labels, by atom, which correlations and differences of means are made of."""
 
 import hashlib
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,8 +18,10 @@ from analyses.levels.columns import not_numbers
 from analyses.targets.classes import Classes
 from analyses.targets.splits import ALL, GAP, TEST, TRAIN, Split
 from analyses.targets.target import Target
+from analyses.threads import in_threads
 from hypotheses.labelling.corpus_labels import CHUNK
 
+_MANY = 1 << 20  # values from which on it pays to share work among cores
 _ROUNDING = 1e-12  # of a mean; deviations below that are rounding
 
 
@@ -100,9 +103,19 @@ class ProductSums:
             self._add_classes(block, self._classes)
             return
         y, runs = self._labels.labels(block), self._labels.runs(block)
-        for site, sums in self._sums.items():
-            for cell, run in runs:
-                sums.add_rows(cell, block.values[site][run], self._middles[site], y[:, run])
+
+        runs_by_cell: dict[int, list[slice]] = {}
+        for cell, run in runs:
+            runs_by_cell.setdefault(cell, []).append(run)
+
+        def add(site_and_cell: tuple[Site, int]) -> None:
+            site, cell = site_and_cell
+            for run in runs_by_cell[cell]:
+                self._sums[site].add_rows(cell, block.values[site][run], self._middles[site], y[:, run])
+
+        pieces = [(site, cell) for site in self._sums for cell in runs_by_cell]
+        n_values = sum(block.values[site].size for site in self._sums)
+        deque(in_threads(add, pieces) if n_values >= _MANY else map(add, pieces), maxlen=0)
 
     def _add_classes(self, block: Block, classes: Classes) -> None:
         n_classes, missing = self._labels.n_labels, self._labels.missing(block)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+from analyses.levels.shares import for_shares
 from analyses.targets.classes import Classes
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
@@ -54,29 +56,29 @@ class _LeastSquares:
 
     def __init__(self, values: NDArray[np.floating], targets: Sequence[tuple[Target, Classes]]) -> None:
         """Add up products of all columns with each other and with the values, in training and held out."""
-        sizes = [len(classes.names) for _, classes in targets]
-        self._starts = np.cumsum([0, *sizes])
-        self.constant = self._starts[-1]
-        n_columns = self.constant + 1
+        self._starts = np.cumsum([0, *(len(classes.names) for _, classes in targets), 1])
+        self.constant = self._starts[-2]
+        n_columns = self._starts[-1]
         self._gram = {part: np.zeros((n_columns, n_columns)) for part in (TRAIN, TEST)}
         self._product = {part: np.zeros(n_columns) for part in (TRAIN, TEST)}
         self._squares, self._n = {TRAIN: 0.0, TEST: 0.0}, {TRAIN: 0, TEST: 0}
         middle = _mean(values)
         for piece in _pieces(len(values)):
             parts = targets[0][0].parts_of_places(np.arange(piece.start, piece.stop))
-            indicators = [
-                _codes(target, classes, piece)[:, None] == np.arange(size)
-                for (target, classes), size in zip(targets, sizes, strict=True)
-            ]
+            codes = np.stack([*(_codes(*target, piece) for target in targets), np.zeros(len(parts), np.int8)])
             y = values[piece].astype(np.float64) - middle
-            design = np.hstack([*indicators, np.ones((len(y), 1), bool)]).astype(np.float32)
             for part in (TRAIN, TEST):
                 rows = (parts == part) & ~np.isnan(y)
-                x_part, y_part = design[rows], y[rows]
-                self._gram[part] += x_part.T @ x_part
-                self._product[part] += y_part @ x_part
-                self._squares[part] += float(y_part @ y_part)
-                self._n[part] += int(rows.sum())
+                self._add(part, codes[:, rows], y[rows])
+        for part in (TRAIN, TEST):
+            self._gram[part] += np.triu(self._gram[part], 1).T
+
+    def _add(self, part: int, codes: NDArray[np.int8], y: NDArray[np.float64]) -> None:
+        """Add rows of a part, given the class of each label and a constant: the upper half of the products."""
+        sums = self._starts, codes, y, self._gram[part], self._product[part]
+        for_shares(len(codes), len(codes) * codes.size // 2, lambda start, stop: _add_classes(start, stop, *sums))
+        self._squares[part] += float(y @ y)
+        self._n[part] += len(y)
 
     def columns_of(self, number: int) -> range:
         """Return the columns of the classes of a label."""
@@ -99,6 +101,31 @@ class _LeastSquares:
             for part in (TRAIN, TEST)
         )
         return train, test
+
+
+@njit(nogil=True, cache=True)
+def _add_classes(
+    start: int,
+    stop: int,
+    starts: NDArray[np.int64],
+    codes: NDArray[np.int8],
+    y: NDArray[np.float64],
+    gram: NDArray[np.float64],
+    product: NDArray[np.float64],
+) -> None:
+    """Add products of the indicator columns of the labels from `start` up to `stop` with later ones, and with y.
+
+    The same as `x.T @ x` and `y @ x` of (n_chars, n_columns) indicators x, which are 0 where a label is missing.
+    """
+    for label in range(start, stop):
+        for t in range(len(y)):
+            if codes[label, t] >= 0:
+                product[starts[label] + codes[label, t]] += y[t]
+        for later in range(label, len(codes)):
+            of_labels = gram[starts[label] : starts[label + 1], starts[later] : starts[later + 1]]
+            for t in range(len(y)):
+                if codes[label, t] >= 0 and codes[later, t] >= 0:
+                    of_labels[codes[label, t], codes[later, t]] += 1
 
 
 def _pieces(n_chars: int) -> Iterator[slice]:

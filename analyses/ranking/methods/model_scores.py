@@ -1,19 +1,20 @@
 """Scores that need the model itself, and not only its activations."""
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activations.blocks import Source
 from activations.progress import Advance
 from activations.units import Site, in_order
-from analyses.passages.attribution_effects import attribution_effects
-from analyses.passages.attributions import attribute_windows
-from analyses.passages.effects import CONTRAST, Effect
 from analyses.passages.models import model_source
 from analyses.ranking.methods.method import MethodScores, ScoreEvidence, sign_aligned
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
+
+if TYPE_CHECKING:
+    from analyses.passages.effects import Effect
 
 
 def attribution(
@@ -23,6 +24,10 @@ def attribution(
 
     The scores on all characters, with their intervals and p-values, are those of `attribute` with its defaults.
     """
+    from analyses.passages.attribution_effects import attribution_effects
+    from analyses.passages.attributions import attribute_windows
+    from analyses.passages.effects import CONTRAST
+
     chosen = in_order(source.sites, sites)
     attributions = attribute_windows(model_source(source), target, chosen)
     contrasts = attribution_effects(attributions, chosen, seed=seed, where=(CONTRAST,))
@@ -42,6 +47,6 @@ def attribution(
     return scores
 
 
-def _evidence(effects: Sequence[Effect]) -> ScoreEvidence:
+def _evidence(effects: "Sequence[Effect]") -> ScoreEvidence:
     overall, low, high, p = np.array([(effect.effect, effect.low, effect.high, effect.p) for effect in effects]).T
     return ScoreEvidence(overall, low, high, p, effects[0].no_interval_reason)

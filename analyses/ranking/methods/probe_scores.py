@@ -8,9 +8,7 @@ from activations.blocks import Source
 from activations.progress import Advance
 from activations.units import Site, in_order
 from analyses.errors import AnalysisError
-from analyses.probing.forward_selection import select_units
 from analyses.probing.options import FitOptions
-from analyses.probing.probes import fit
 from analyses.ranking.methods.method import Compute, MethodScores
 from analyses.targets.target import Target
 
@@ -23,6 +21,8 @@ def weight_in_probe(*, standardised: bool, options: FitOptions) -> Compute:
     def compute(
         source: Source, target: Target, sites: Collection[Site], seed: int, forward: Advance
     ) -> dict[Site, MethodScores]:
+        from analyses.probing.probes import fit
+
         chosen = in_order(source.sites, sites)
         scores = {}
         for site, probe in zip(chosen, fit(source, target, sites=chosen, options=options), strict=True):
@@ -39,6 +39,8 @@ def sparse_choice(
     source: Source, target: Target, sites: Collection[Site], seed: int, forward: Advance
 ) -> dict[Site, MethodScores]:
     """Score units by the share of the label's variance that they and those chosen after them add to those before."""
+    from analyses.probing.forward_selection import select_units
+
     with source.rereadable(sites) as recording:
         selected = select_units(recording, target, sites, MOST_SELECTED)
     r2_before = np.concatenate([[0.0], selected.r2[:-1]])
