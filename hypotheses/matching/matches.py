@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import time
+from array import array
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,8 @@ def matches(
 ) -> NDArray[np.int64]:
     r"""Find where a pattern that a user wrote matches. `^` and `$` match at every line.
 
-    A pattern begins in this process, which is quickest. After a twentieth of a second, or in proportion to the text
-    where it cannot need memory, another process matches it anew, which can be ended at any moment.
+    A pattern begins in this process, which is quickest. After a twentieth of a second, or half a
+    second for each megabyte if it cannot need memory, another process matches it anew, which can be ended.
 
     Args:
         pattern: In the syntax of the library `regex`.
@@ -63,12 +64,15 @@ def matches(
             _check_matches_something(pattern, compiled.fullmatch("") is not None)
         with suppress(TimeoutError, MemoryError):
             seconds = min(_seconds_here(pattern, text), limit_s(text))
-            here = list(worker.spans(compiled, text, mode, seconds, start))
-            return np.array(here, np.int64).reshape(-1, 2)
+            return _as_rows(worker.collected(worker.spans(compiled, text, mode, seconds, start)))
     search = {"pattern": pattern, "flags": flags, "mode": mode, "start": start}
     answer, content = _ask_another_process(search, text, deadline)
     if not may_match_nothing:
         _check_matches_something(pattern, answer["matches_nothing"])
+    return _as_rows(content)
+
+
+def _as_rows(content: "memoryview | array[int]") -> NDArray[np.int64]:
     return np.frombuffer(content, np.int64).reshape(-1, 2)
 
 
@@ -103,7 +107,7 @@ def _check_matches_something(pattern: str, matches_nothing: bool) -> None:
 
 def _seconds_here(pattern: str, text: str) -> float:
     """Return for how long a pattern is matched in this process, in which memory and time cannot be limited well."""
-    return 0.05 + len(text) / (50e6 if _NEEDS_MEMORY.search(pattern) else 4e6)
+    return 0.05 + len(text) / 50e6 if _NEEDS_MEMORY.search(pattern) else 0.25 + len(text) / 2e6
 
 
 def _ask_another_process(search: dict[str, Any], text: str, deadline: float) -> tuple[dict[str, Any], memoryview]:
