@@ -1,11 +1,15 @@
 """The command `probe`, which loads the commands only when signals are taken care of."""
 
+import atexit
 import errno
 import os
 import sys
 
+from probe.cli.foreign_output import guard_output
 from probe.cli.stopping import Stopping, Termination
 
+_USERS = ("_hypotheses_of_the_user_", "_model_of_the_user_")  # how modules that a user names in a command are called
+_OURS = ("probe", "activations", "analyses", "hypotheses")
 _BROKEN_PIPE = 128 + 13  # what a shell makes of a process that SIGPIPE has ended
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _STOPPED = (
@@ -26,6 +30,9 @@ def main() -> None:
     except Termination:  # in the moment after the command itself had ended
         stopping.end()
         status = _say_stopped(stopping)
+    if stopping.has_left_threads():  # of a user's code, for which Python would wait for ever
+        atexit._run_exitfuncs()
+        os._exit(status)
     sys.exit(status)
 
 
@@ -33,6 +40,7 @@ def _run(stopping: Stopping) -> int:
     stopping.begin()
     if os.environ.get("COLUMNS") == "0":  # a terminal that does not know its width; nothing fits into no columns
         del os.environ["COLUMNS"]
+    streams = guard_output()
     try:
         from probe.cli.commands import app
 
@@ -40,11 +48,13 @@ def _run(stopping: Stopping) -> int:
         _flush()
     except BaseException as error:
         stopping.end()
+        sys.stdout, sys.stderr = streams
         status = _status_of(error, stopping)
         if status is None:
             raise
         return status
     stopping.end()
+    sys.stdout, sys.stderr = streams
     return _say_stopped(stopping) if stopping.number else 0
 
 
@@ -59,15 +69,38 @@ def _status_of(error: BaseException, stopping: Stopping) -> int | None:
         return _say_stopped(stopping)
     if isinstance(error, SystemExit | OSError) and any(isinstance(cause, BrokenPipeError) for cause in causes):
         return _write_no_more(_BROKEN_PIPE)
+    if failure := _failure_of_users(error):
+        return _fail(failure)
     if isinstance(error, SystemExit):
         return _flushed(error.code if isinstance(error.code, int) else int(error.code is not None))
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITTEN:
         return _write_no_more(_fail(f"cannot write the output: {error.strerror}"))
+    return _fail(str(error)) if _is_ours(error) else None
+
+
+def _is_ours(error: BaseException) -> bool:
     from activations.errors import ActivationError
     from analyses.errors import AnalysisError
     from hypotheses.errors import HypothesisError
 
-    return _fail(str(error)) if isinstance(error, ActivationError | AnalysisError | HypothesisError) else None
+    return isinstance(error, ActivationError | AnalysisError | HypothesisError)
+
+
+def _failure_of_users(error: BaseException) -> str:
+    """Return what a user's code has raised, such as a model of their own while it reads; empty for other errors."""
+    trace, last = error.__traceback__, None
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "")
+        if name.startswith(_USERS):
+            last = trace
+        elif name.partition(".")[0] in _OURS:
+            last = None
+        trace = trace.tb_next
+    if last is None or _is_ours(error):
+        return ""
+    from hypotheses.running import failure
+
+    return f"{last.tb_frame.f_code.co_filename} failed in line {last.tb_lineno}: {failure(error, ())}"
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

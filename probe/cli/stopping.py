@@ -40,6 +40,7 @@ class Stopping:
         self.number = 0
         self._is_over = False
         self._raised_s = 0.0
+        self._threads = set(threading.enumerate())
         self._hooks: tuple[Any, Any] = (sys.unraisablehook, threading.excepthook)
 
     @property
@@ -61,6 +62,13 @@ class Stopping:
         for number in self._signals():
             signal.signal(number, signal.SIG_IGN)
         sys.unraisablehook, threading.excepthook = self._hooks
+
+    def has_left_threads(self) -> bool:
+        """Tell whether threads still run that Python would wait for, other than those of pools, which it ends."""
+        from concurrent.futures import thread as pools
+
+        new = set(threading.enumerate()) - self._threads - set(pools._threads_queues)
+        return any(not thread.daemon for thread in new)
 
     def stop_soon(self) -> None:
         """Raise the exception once more, unless the command has ended."""
