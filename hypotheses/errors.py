@@ -9,6 +9,10 @@ class HypothesisError(ValueError):
     """A hypothesis that is unknown, cannot be loaded, or gives labels that cannot be used."""
 
 
+class UnusableError(HypothesisError):
+    """What a function returned cannot be used as labels."""
+
+
 def described(error: BaseException, files: Collection[str | None]) -> str:
     """Return what an error says, with the last line in these files through which it went."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]

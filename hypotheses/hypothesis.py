@@ -4,17 +4,19 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, overload
 
 from hypotheses.combining import combined_hash, common_separator, compared, conjunction, disjunction, negation, shifted
-from hypotheses.errors import HypothesisError, described
+from hypotheses.errors import HypothesisError, UnusableError
 from hypotheses.fingerprints.dependencies import Definition, Dependencies, find_dependencies
 from hypotheses.fingerprints.functions import are_plain
 from hypotheses.given_labels import GivenAsLabels, GivenLabels, are_labels
 from hypotheses.labels import KINDS, Kind, Labels
 from hypotheses.origins import Origin
 from hypotheses.parameters import DOCUMENT, FILE_NAME, ORIGIN, Parameters
+from hypotheses.running import failure, interruption, process_kept
 from hypotheses.spelling import quoted, spell_number
 from hypotheses.terminal.marks import marked
 from hypotheses.text_kinds.kinds import TextKind, kinds_named
@@ -128,19 +130,36 @@ class Hypothesis:
             self.definitions[0].record_use()
         try:
             origin = _origin or Origin.of_one_text(len(text), file_name, document)
-            answer = self._function(text, **self._about_text(origin))
-            answer = list(answer) if isinstance(answer, Iterator) else answer
+            labels = self._labels(text, origin)
+        except UnusableError as error:
+            raise HypothesisError(f"the hypothesis {self.name!r} cannot be used: {error}") from error
         except HypothesisError as error:
             if self._is_combined:  # the error names the part that failed
                 raise
             raise HypothesisError(f"the hypothesis {self.name!r} cannot label this text: {error}") from error
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             files = {definition.file for definition in self.definitions}
-            raise HypothesisError(f"the hypothesis {self.name!r} failed: {described(error, files)}") from error
-        try:
-            return Labels.from_answer(answer, len(text), self.kind, self.names)
-        except HypothesisError as error:
-            raise HypothesisError(f"the hypothesis {self.name!r} cannot be used: {error}") from error
+            sentence = f"the hypothesis {self.name!r} failed: {failure(error, files)}"
+            if interrupt := interruption(error):
+                interrupt.add_note(sentence)
+                raise interrupt from None
+            raise HypothesisError(sentence) from error
+        return labels
+
+    def _labels(self, text: str, origin: Origin) -> Labels:
+        """Call the function, and check what it returns.
+
+        Raises:
+            HypothesisError: If it returns labels that cannot be used; and whatever the function raises.
+        """
+        is_ours = self._is_combined or all(definition.is_built_in for definition in self.definitions)
+        with nullcontext() if is_ours else process_kept():
+            answer = self._function(text, **self._about_text(origin))
+            answer = list(answer) if isinstance(answer, Iterator) else answer
+            try:
+                return Labels.from_answer(answer, len(text), self.kind, self.names)
+            except HypothesisError as error:
+                raise UnusableError(str(error)) from error
 
     def _about_text(self, origin: Origin) -> dict[str, Any]:
         """Return what the function is told about where the text is from, by its keywords."""

@@ -13,6 +13,7 @@ from hypotheses.expressions import parse
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.label_files.documents import SUFFIXES
 from hypotheses.parameters import exists, split_path
+from hypotheses.running import failure, interruption, process_kept
 from hypotheses.spelling import nearest, quoted
 from hypotheses.user_files import as_hypothesis, from_file, is_file
 
@@ -176,6 +177,12 @@ def _plugged_in() -> Iterator[tuple[str, Hypothesis, str]]:
     for point in entry_points(group=GROUP):
         owner = point.dist.name if point.dist else point.value
         try:
-            yield point.name, as_hypothesis(point.load(), point.value).with_name(point.name), owner
-        except Exception as error:
-            raise HypothesisError(f"the plug-in {owner} cannot be loaded: {error}; repair or uninstall it") from error
+            with process_kept():
+                value = point.load()
+            plugged_in = as_hypothesis(value, point.value).with_name(point.name)
+        except BaseException as error:
+            if interrupt := interruption(error):
+                raise interrupt from None
+            reason = error if isinstance(error, HypothesisError) else failure(error, ())
+            raise HypothesisError(f"the plug-in {owner} cannot be loaded: {reason}; repair or uninstall it") from error
+        yield point.name, plugged_in, owner

@@ -12,6 +12,7 @@ from hypotheses.errors import HypothesisError
 from hypotheses.fingerprints.references import USER_MODULE
 from hypotheses.given_labels import are_labels
 from hypotheses.hypothesis import Hypothesis
+from hypotheses.running import failure, interruption, process_kept
 from hypotheses.spelling import nearest
 
 
@@ -72,10 +73,15 @@ def _run(path: Path) -> ModuleType:
     folder = str(path.parent.absolute())  # of modules that the file may import
     try:
         sys.path.insert(0, folder)
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        with process_kept():
+            spec.loader.exec_module(module)
+    except BaseException as error:
         line = error.lineno if isinstance(error, SyntaxError) else _last_line(error, path)
-        raise HypothesisError(f"{path} failed in line {line}: {type(error).__name__}: {error}") from error
+        sentence = f"{path} failed in line {line}: {failure(error, ())}"
+        if interrupt := interruption(error):
+            interrupt.add_note(sentence)
+            raise interrupt from None
+        raise HypothesisError(sentence) from error
     finally:
         with contextlib.suppress(ValueError):  # the file may have removed it itself
             sys.path.remove(folder)

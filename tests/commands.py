@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from probe.cli import ALL_COMMANDS, app, command_name
+from probe.cli.commands import ALL_COMMANDS, app, command_name
 from probe.cli.provenance import PROVENANCE
 
 Command = Callable[..., tuple[int, str, str]]

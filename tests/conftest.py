@@ -31,23 +31,25 @@ collect_ignore = ["compiled_loops.py"]  # has changed numba's cache when it was 
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs `probe` with some arguments: its exit status, standard output and standard error."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["probe", *map(str, arguments)])
         status = 0
+        handlers = {number: signal.getsignal(number) for number in numbers}
         try:
             main()
         except SystemExit as error:
             status = int(error.code or 0)
+        finally:
+            for number, handler in handlers.items():  # `probe` has its own, and ignores signals once it has ended
+                signal.signal(number, handler)
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 
-    yield call
-    for number, handler in handlers.items():  # `probe` has its own, which would keep pytest from being ended
-        signal.signal(number, handler)
+    return call
 
 
 @pytest.fixture

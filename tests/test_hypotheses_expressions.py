@@ -257,7 +257,7 @@ def test_the_language_is_set_where_there_is_such_a_parameter() -> None:
 
 
 def test_a_pattern_that_takes_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hypotheses.built_in.patterns.LIMIT_S", 0.2)
+    monkeypatch.setattr("hypotheses.matching.matches.LIMIT_S", 0.2)
     with pytest.raises(HypothesisError, match=r"the pattern .* took longer than 0 seconds"):
         get("regex:(?:a|aa)+$")("a" * 60 + "b")
 

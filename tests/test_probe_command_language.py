@@ -31,7 +31,8 @@ from analyses.ranking.methods.names import METHOD_NAMES
 from analyses.ranking.methods.registry import METHODS
 from analyses.targets.many_hypotheses import all_targets, targets_of
 from hypotheses.errors import HypothesisError
-from probe.cli import app, options, training_options
+from probe.cli import options, training_options
+from probe.cli.commands import app
 from probe.cli.curve import Over
 from probe.cli.fit import ProbesOptions
 from probe.cli.import_model import RecurrentCell

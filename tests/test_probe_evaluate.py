@@ -19,7 +19,7 @@ from activations.models.evaluation import evaluate as evaluate_model
 from activations.models.evaluation import losses
 from activations.models.ngrams import fit_ngrams
 from activations.texts.corpus import Corpus
-from probe.cli import app
+from probe.cli.commands import app
 
 KEYS = [
     "model", "part", "nats_per_char", "bits_per_char", "perplexity", "accuracy", "low", "high", "n_chars"

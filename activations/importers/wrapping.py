@@ -163,7 +163,9 @@ def run_factory(spelling: str, arrays: Mapping[str, Any]) -> CharRNN | CharModel
         result = build({key: torch.from_numpy(array.copy()) for key, array in arrays.items()})
     except ActivationError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         line = _line_in(error, path)
         raise ActivationError(f"{spelling} failed{line}: {type(error).__name__}: {error}") from error
     finally:

@@ -83,6 +83,7 @@ def read_foreign_hdf5(path: Path) -> ForeignHDF5:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, **threads, **own},
+        process_group=0,  # Ctrl-C at a terminal goes to this process alone, which ends the other
     ) as process:
         try:
             if process.stdout is None:

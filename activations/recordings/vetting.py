@@ -78,6 +78,7 @@ class _Process:
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},  # it forks: no threads
+            process_group=0,  # Ctrl-C at a terminal goes to this process alone, which ends the other
         )
         atexit.register(self.stop)
 

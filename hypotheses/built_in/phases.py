@@ -1,19 +1,17 @@
 """Positions that repeat: the reading frame of DNA, the columns of a table."""
 
-import time
-
 import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from hypotheses.built_in.patterns import LIMIT_S, compiled_pattern, too_slow
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
+from hypotheses.matching.matches import matches
+from hypotheses.matching.worker import OVERLAPPING, PREFIXES
 
 _REFERENCE = regex.compile(r"\\(?:\\|[1-9]|g<)|\(\?(?:P=|P>|&|R|[+-]?\d|\()")
 _LOOKS_AHEAD = regex.compile(r"\$|\\[bBZzmMXGKRA]|\(\?(?!:|[imsx]+\)|<[=!])|[*+?}]\+")
-_N_BETWEEN = 4096  # characters between two looks at the clock
 
 
 @hypothesis(unit="characters", example=r"3,ATG")
@@ -45,37 +43,13 @@ def phase(text: str, n: int, pattern: str = "") -> Labels:
 
 def _ends_match(text: str, pattern: str) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a match of a pattern ends with this character, for which no further one is read."""
-    compiled = compiled_pattern(pattern)  # for its errors
     if any(match.group() != "\\\\" for match in _REFERENCE.finditer(pattern)):
         raise HypothesisError(f"the pattern {pattern!r} refers to a group, which is not possible here; spell it out")
-    if compiled.fullmatch(""):
-        raise HypothesisError(f"the pattern {pattern!r} matches no characters at all, which is everywhere")
     if regex.escape(pattern, special_only=True) == pattern:
         return _ends_word(text, pattern)
-    backwards = regex.compile(pattern, regex.MULTILINE | regex.REVERSE)
-    limit = LIMIT_S + len(text) / 1e6
+    mode = PREFIXES if _LOOKS_AHEAD.search(pattern) else OVERLAPPING
     ends = np.zeros(len(text), bool)
-    try:
-        if _LOOKS_AHEAD.search(pattern):
-            ends[_ends_by_prefixes(text, backwards, limit)] = True
-        else:
-            matches = backwards.finditer(text, overlapped=True, timeout=limit)
-            ends[[match.end() - 1 for match in matches]] = True
-    except TimeoutError as error:
-        raise too_slow(pattern, limit, len(text)) from error
-    return ends
-
-
-def _ends_by_prefixes(text: str, backwards: regex.Pattern[str], limit_s: float) -> list[int]:
-    """Return the last characters of all matches, each found in the text up to that character and nothing else."""
-    deadline = time.monotonic() + limit_s
-    ends: list[int] = []
-    for start in range(0, len(text), _N_BETWEEN):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        stop = min(start + _N_BETWEEN, len(text))
-        ends += [end for end in range(start, stop) if backwards.match(text, 0, end + 1, timeout=left)]
+    ends[matches(pattern, text, mode, may_match_nothing=False)[:, 1] - 1] = True
     return ends
 
 

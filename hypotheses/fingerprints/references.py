@@ -42,6 +42,7 @@ from hypotheses.fingerprints.bytecode import absolute_name, code_text, home_modu
 from hypotheses.fingerprints.opened_files import CodeLocation, is_library, location_of
 from hypotheses.fingerprints.reproducible import NotUnderstoodError
 from hypotheses.fingerprints.versions import checked_version, installed_version, library_version
+from hypotheses.running import interruption, process_kept
 
 _PLAIN = {
     bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range, date, timedelta, Decimal,
@@ -388,8 +389,11 @@ class References:
         if self._is_library(name):
             checked_version(name)
         try:
-            return sys.modules.get(name) or importlib.import_module(name)
-        except (Exception, SystemExit) as error:
+            with process_kept():
+                return sys.modules.get(name) or importlib.import_module(name)
+        except BaseException as error:
+            if interrupt := interruption(error):
+                raise interrupt from None
             raise NotUnderstoodError(f"it imports {name}, which fails: {type(error).__name__}") from error
 
     def _is_library(self, name: str, file: str = "") -> bool:

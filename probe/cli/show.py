@@ -54,7 +54,10 @@ def progress(step: str) -> Iterator[Report]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    is_shown = console.is_terminal
+    with Progress(
+        *columns, console=console, disable=not is_shown, redirect_stdout=False, redirect_stderr=False
+    ) as bars:  # what users' code prints is taken care of
         task = bars.add_task(step, total=None, note="")
 
         def report(done: int, total: int, note: str = "") -> None:

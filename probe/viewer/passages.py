@@ -63,7 +63,7 @@ class Place:
 
         Raises:
             ActivationError: If it is beyond the text.
-            HypothesisError: If the pattern cannot be read, or takes too long.
+            HypothesisError: If the pattern cannot be read, or takes too long or too much memory.
             AnalysisError: If the pattern is never found, or the span is none.
         """
         n_chars = len(corpus)
@@ -111,24 +111,20 @@ def first_match(corpus: Corpus, part: slice, pattern: str) -> int | None:
     """Return the position in a part of a text at which a regular expression first matches; None if it never does.
 
     Raises:
-        HypothesisError: If the pattern cannot be read, or takes too long.
+        HypothesisError: If the pattern cannot be read, or takes too long or too much memory.
     """
-    from hypotheses.built_in.patterns import LIMIT_S, compiled_pattern, too_slow
+    from hypotheses.matching.matches import matches
+    from hypotheses.matching.worker import FIRST
 
-    compiled = compiled_pattern(pattern)
     first: int = part.start
     last: int = part.stop
-    limit_s = LIMIT_S + (last - first) / 1e6
     for start in range(first, last, _SEARCHED_CHARS):
         before = max(start - _CONTEXT_CHARS, first)
         stop = min(start + _SEARCHED_CHARS, last)
         text = corpus.text(before, min(stop + _CONTEXT_CHARS, last))
-        try:
-            match = compiled.search(text, start - before, timeout=limit_s)
-        except TimeoutError as error:
-            raise too_slow(pattern, limit_s, len(text)) from error
-        if match is not None and (position := before + int(match.start())) < stop:
-            return position
+        for match, _ in matches(pattern, text, FIRST, start=start - before).tolist():
+            if before + match < stop:
+                return before + int(match)
     return None
 
 

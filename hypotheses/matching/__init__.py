@@ -1,0 +1,1 @@
+"""Where a pattern that a user wrote matches, within limits of time and memory."""

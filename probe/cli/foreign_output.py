@@ -1,0 +1,62 @@
+"""What users' code prints: it goes to standard error, as text that moves no cursor, and not without end."""
+
+import sys
+from typing import Any, TextIO
+
+_OURS = frozenset({"probe", "activations", "analyses", "hypotheses", "typer", "rich", "click"})
+_MOST_CHARS = 10_000
+_LEFT_OUT = "\n[the rest of what other code prints is left out]\n"
+
+
+class ForeignOutput:
+    """Lets what commands print through, and shows what any other code prints on standard error.
+
+    Control characters of other code have signs in their places, except for newlines and tabs, and after 10,000
+    characters the rest is left out. To close the stream does nothing.
+    """
+
+    def __init__(self, stream: TextIO, error: TextIO, count: list[int]) -> None:
+        self._stream = stream
+        self._error = error
+        self._count = count
+
+    def write(self, text: str) -> int:
+        """Write a text, or show it if other code prints it."""
+        if sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] in _OURS:
+            return self._stream.write(text)
+        self._show(str(text))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Show lines, which no command prints in this way."""
+        for line in lines:
+            self._show(str(line))
+
+    def close(self) -> None:
+        """Do nothing: the command prints its results there."""
+
+    def detach(self) -> None:
+        """Do nothing: the command prints its results there."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _show(self, text: str) -> None:
+        from hypotheses.terminal.signs import sign_of
+
+        left = _MOST_CHARS - self._count[0]
+        self._count[0] += len(text)
+        if left < 0:
+            return
+        shown = "".join(char if char.isprintable() or char in "\n\t" else sign_of(char) for char in text[:left])
+        self._error.write(shown if len(text) <= left else shown + _LEFT_OUT)
+        self._error.flush()
+
+
+def guard_output() -> tuple[TextIO, TextIO]:
+    """Put `ForeignOutput` in place of standard output and error, and return what was there."""
+    out, error = sys.stdout, sys.stderr
+    count = [0]
+    if out is not None and error is not None:
+        sys.stdout, sys.stderr = ForeignOutput(out, error, count), ForeignOutput(error, error, count)
+    return out, error

@@ -1,0 +1,90 @@
+"""Tests of users' code in commands: nothing that it prints reaches the terminal raw, and it ends nothing else."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TEXT = "abc abd\n" * 30
+LABELS = "return [c == 'a' for c in text]"
+LOUD = "print('\\x1b[2J noise \\u202e'); sys.stderr.write('\\x1b]0;title\\x07')"
+
+
+def probe(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "probe", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def show(at_import: str, when_called: str) -> "subprocess.CompletedProcess[str]":
+    """Show the labels of a function of the user's, with something done before."""
+    content = f"import os, sys, threading, time\n{at_import}\ndef f(text):\n    {when_called}\n    {LABELS}\n"
+    Path("mine.py").write_text(content, encoding="utf-8")
+    Path("text.txt").write_text(TEXT, encoding="utf-8")
+    return probe("hypotheses", "--show", "mine.py:f", "text.txt", "--json")
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What is printed by a function that does nothing else."""
+    with contextlib.chdir(tmp_path_factory.mktemp("usual")):
+        return show("", "").stdout
+
+
+@pytest.mark.parametrize(("at_import", "when_called"), [(LOUD, ""), ("", LOUD)])
+def test_what_is_printed_is_shown_with_signs(at_import: str, when_called: str, usual: str) -> None:
+    done = show(at_import, when_called)
+    assert (done.returncode, done.stdout) == (0, usual)
+    assert "␛[2J noise ·\n␛]0;title␇" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_megabytes_are_cut(usual: str) -> None:
+    done = show("for _ in range(1000): print('x' * 10_000)", "print('last')")
+    assert (done.returncode, done.stdout) == (0, usual)
+    assert len(done.stderr) < 11_000 and "the rest of what other code prints is left out" in done.stderr
+    assert "last" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["sys.stdout.close(); sys.stderr.close()", "os.close(1); sys.stdout = None"],
+)
+def test_standard_output_stays_open(statement: str, usual: str) -> None:
+    for done in (show(statement, ""), show("", statement)):
+        assert (done.returncode, done.stdout) == (0, usual), done.stderr
+
+
+def test_a_thread_that_goes_on_does_not_keep_the_command(usual: str) -> None:
+    done = show("", "threading.Thread(target=time.sleep, args=(1000,)).start()")
+    assert (done.returncode, done.stdout) == (0, usual)
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    [
+        ("os._exit(3)", "failed: SystemExit in line 4 of mine.py: os._exit(3)"),
+        ("raise KeyboardInterrupt", "failed: KeyboardInterrupt in line 4 of mine.py: "),
+        ("raise GeneratorExit('\\x1b')", "failed: GeneratorExit in line 4 of mine.py:  "),
+    ],
+)
+def test_an_error_is_one_line(statement: str, complaint: str) -> None:
+    done = show("", statement)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.rstrip("\n") == f"error: the hypothesis 'mine.py:f' {complaint}".rstrip()
+
+
+def test_a_model_of_the_users_fails_in_one_line() -> None:
+    """While it is made, and while it reads."""
+    reading = (
+        "from probe.models import CharModel\nimport torch\n"
+        "def build(arrays):\n    raise GeneratorExit('no')\n"
+    )  # fmt: skip
+    Path("model.py").write_text(reading, encoding="utf-8")
+    Path("text.txt").write_text(TEXT, encoding="utf-8")
+    np.savez("weights.npz", w=np.zeros((2, 2)))
+    done = probe("extract", "weights.npz", "text.txt", "--model-factory", "model.py:build")
+    assert done.returncode == 1
+    assert done.stderr == "error: model.py:build failed in line 4: GeneratorExit: no\n"
