@@ -20,10 +20,11 @@ from probe.cli.evaluate import evaluate
 from probe.cli.explain import explain
 from probe.cli.extract import extract
 from probe.cli.fit import fit
-from probe.cli.help_texts import NamingCommand
+from probe.cli.help_texts import HarmlessGroup, NamingCommand
 from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
 from probe.cli.impulse import impulse
+from probe.cli.option_groups import with_quiet
 from probe.cli.orders import orders
 from probe.cli.patch import patch
 from probe.cli.perturb import perturb
@@ -32,7 +33,7 @@ from probe.cli.plot import app as plot_app
 from probe.cli.rank import rank
 from probe.cli.report import report
 from probe.cli.sample import sample
-from probe.cli.show import warn
+from probe.cli.showing import prepare_terminal, warn
 from probe.cli.similarity import similarity
 from probe.cli.steer import steer
 from probe.cli.story import story
@@ -73,6 +74,7 @@ ALL_COMMANDS = (*COMMANDS, *PLOTS)
 
 app = typer.Typer(
     name="probe",
+    cls=HarmlessGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -88,7 +90,7 @@ def command_name(command: Callable[..., None]) -> str:
 
 
 for _command in COMMANDS:
-    app.command(command_name(_command), cls=NamingCommand)(_command)
+    app.command(command_name(_command), cls=NamingCommand)(with_quiet(_command))
 app.add_typer(plot_app)
 
 
@@ -113,6 +115,7 @@ def main() -> None:
         signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
     if os.environ.get("COLUMNS") == "0":  # a terminal that does not know its width; nothing fits into no columns
         del os.environ["COLUMNS"]
+    prepare_terminal()
     try:
         app()
     except SystemExit as stop:

@@ -27,4 +27,4 @@ def show_differences(models: str, compare: Callable[[], Sequence[Mapping[str, Ta
     hidden = set() if any(row["note"] for row in rows) else {"note"}
     if all(row["first"] == row["second"] == row["site"] for row in rows):
         hidden |= {"first", "second"}
-    show_rows([{key: row[key] for key in row if key not in hidden} for row in rows], as_json=False)
+    show_rows([{key: row[key] for key in row if key not in hidden} for row in rows], as_json=False, in_parts=True)
