@@ -3,10 +3,11 @@
 import shutil
 import sys
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 PIPE_COLUMNS = 120
 """Columns of a row of text where the output is no terminal."""
+_PIPE_LINES = 25  # which nothing depends on
 
 
 def console(*, stderr: bool = False, pipe_columns: int = PIPE_COLUMNS) -> Console:
@@ -21,9 +22,9 @@ def console(*, stderr: bool = False, pipe_columns: int = PIPE_COLUMNS) -> Consol
     """
     made = Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
     if not is_on_screen(made):
-        made.width = pipe_columns
+        made.size = ConsoleDimensions(pipe_columns, _PIPE_LINES)
     elif made.is_dumb_terminal:  # of which rich takes the width to be 80
-        made.width = shutil.get_terminal_size().columns
+        made.size = ConsoleDimensions(*shutil.get_terminal_size())
     return made
 
 

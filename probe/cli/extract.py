@@ -157,7 +157,5 @@ def _say_size(live: "LiveActivations", sites: "Sequence[Site]", path: Path) -> N
     size = recording_bytes(live, sites)
     part = path.with_name(f"{path.name}.part")
     room = shutil.disk_usage(path.absolute().parent).free + (part.stat().st_size if part.is_file() else 0)
-    lacks_room = (
-        "" if size <= room else f"; its disk has {in_bytes(room)} free, so choose --sites, --range or another -o"
-    )
-    warn(f"{path} will take {in_bytes(size)}{lacks_room}")
+    lacks_room = f"; its disk has {in_bytes(room)} free: choose --sites or --range, or another disk with -o"
+    warn(f"{path} will take {in_bytes(size)}{lacks_room if size > room else ''}")

@@ -4,8 +4,8 @@ Whatever is printed here is harmless to the terminal: characters that would move
 are shown as signs, and names are never read as markup.
 """
 
+from probe.cli.showing.bars import Report, progress, without_progress
 from probe.cli.showing.preparing import prepare_terminal
-from probe.cli.showing.progress import Report, progress, without_progress
 from probe.cli.showing.sentences import (
     SIGNS,
     in_bytes,

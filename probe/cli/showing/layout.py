@@ -81,6 +81,10 @@ def lay_out(columns: Sequence[Column], width: int, *, in_parts: bool = False) ->
         below.insert(0, rest.pop(last))
     if names[0].is_text and _least(names) + _NARROWEST_GAP + max((column.least for column in rest), default=0) > width:
         names[0].least = min(names[0].least, max(_NARROWEST_NAME, *map(columns_taken, names[0].heading.split())))
+    room = width - _least(names) - _NARROWEST_GAP
+    for column in rest:
+        if column.is_text and column.least > room:
+            column.least = max(room, 1)
     parts: list[Part] = []
     while rest or not parts:
         if parts and not in_parts:

@@ -76,10 +76,7 @@ def in_bytes(n_bytes: float) -> str:
     >>> [in_bytes(n_bytes) for n_bytes in (900, 479_583_576, 12e9)]
     ['0.9 kB', '480 MB', '12 GB']
     """
-    for unit, power in (("kB", 3), ("MB", 6), ("GB", 9)):
-        if n_bytes < 999.5 * 10**power:
-            break
-    else:
-        unit, power = "TB", 12
-    amount = n_bytes / 10**power
+    units = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+    unit = next((unit for unit, size in units.items() if n_bytes < 999.5 * size), "TB")
+    amount = n_bytes / units[unit]
     return f"{amount:.{0 if amount >= 10 else 1}f} {unit}".replace(".0 ", " ")

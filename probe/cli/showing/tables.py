@@ -17,6 +17,7 @@ PIPE_COLUMNS = 160
 """Columns of a table where the output is no terminal."""
 _FEWEST_COLUMNS = 20
 _FEW_ROWS = 24
+_HUGE = 1e12  # from which numbers have an exponent
 
 
 def show_rows(
@@ -119,8 +120,9 @@ def _format(value: TableCell, digits: int) -> str:
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, float):
-        is_tiny = 0 < abs(value) < 0.5 * 10**-digits
-        return f"{value:.0e}" if is_tiny else f"{value:,.{digits}f}"
+        if 0 < abs(value) < 0.5 * 10**-digits:
+            return f"{value:.0e}"
+        return f"{value:,.{digits}f}" if abs(value) < _HUGE else f"{value:.{digits}e}"
     if isinstance(value, bool):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else visible(", ".join(map(str, value)))
