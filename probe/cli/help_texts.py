@@ -9,6 +9,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from analyses.probing.control_names import CONTROLS
 from analyses.ranking.methods.names import method_names
+from probe.cli.column_texts import column_help
 from probe.cli.showing.preparing import harmless_usage_errors
 
 
@@ -17,7 +18,7 @@ class NamingCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help text, with the names in place of the placeholders."""
-        self.help = in_paragraphs(with_names(self.help))
+        self.help = with_columns(in_paragraphs(with_names(self.help)), _name_in(ctx))
         for option in self.params:
             if isinstance(option, TyperOption):
                 option.help = with_names(option.help)
@@ -46,6 +47,22 @@ def with_names(text: str | None) -> str | None:
         "controls": "; ".join(f"{name}, {summary}" for name, summary in CONTROLS.items()),
     }
     return text and re.sub(r"\{(\w+)\}", lambda match: texts.get(match[1], match[0]), text)
+
+
+def with_columns(text: str | None, command: str) -> str | None:
+    """Add what the columns of the command's tables mean, before its examples."""
+    columns = column_help(command)
+    if not text or not columns or columns in text:
+        return text
+    before, example, after = text.partition("\n\nExample:")
+    return f"{before}\n\n{columns}{example}{after}"
+
+
+def _name_in(context: Any) -> str:
+    """Return what calls a command in the shell, such as `plot gates`."""
+    parent = context.parent
+    is_plot = parent is not None and parent.info_name == "plot"
+    return f"plot {context.info_name}" if is_plot else str(context.info_name)
 
 
 def in_paragraphs(text: str | None) -> str | None:
