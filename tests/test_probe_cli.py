@@ -24,7 +24,7 @@ from activations.units import Site
 from analyses.ranking.methods.registry import METHODS
 from analyses.ranking.results import TABLE_COLUMNS
 from hypotheses.registry import get, registered
-from probe.cli.show import show_rows
+from probe.cli.showing import show_rows
 from probe.cli.train import train
 from probe.demo import bundled_model, bundled_text
 from probe.training.recipes import settings_of, shape_of

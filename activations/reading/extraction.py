@@ -14,7 +14,7 @@ from activations.blocks import Block
 from activations.errors import ActivationError
 from activations.lane_differences import LaneDifference, unsettled_units
 from activations.models.identity import is_trained
-from activations.predictions import LOG_PROB
+from activations.predictions import LOG_PROB, prediction_fields
 from activations.progress import Progress, no_progress
 from activations.reading.judging import Judge, mean_loss
 from activations.reading.lanes.reading_state import ReadingState, Round
@@ -27,6 +27,7 @@ from activations.units import Site, Unit, in_order
 
 _NAMED_UNITS = 5
 _JUDGE = "judge"
+_CODE_BYTES = 4  # of a character of the text, in a recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -111,6 +112,24 @@ class Extraction(Result):
             f"lanes meet: {names}{f' and {n_more:,} more' if n_more > 0 else ''}; a longer --warm-up may help, and "
             "--lanes 1 is exact"
         )
+
+
+def recording_bytes(live: LiveActivations, sites: AnySites | None = None) -> int:
+    """Return how many bytes a recording of a reading will have on the disk, to within a few kilobytes.
+
+    Args:
+        live: The model and the text, of which a short sample is read.
+        sites: The sites to be recorded; None is all.
+
+    Raises:
+        ActivationError: If there is no such site.
+    """
+    facts = [live.site_facts(site) for site in resolve_sites(live.sites, sites)]
+    columns = [(each.coding.stored, each.n_units) for each in facts]
+    if live.predicts:
+        columns += [(dtype, width or 1) for dtype, width in prediction_fields(len(live.vocabulary)).values()]
+    of_text = live.corpus.codes.size * _CODE_BYTES
+    return of_text + live.selection.n_chars * sum(dtype.itemsize * width for dtype, width in columns)
 
 
 def extract(

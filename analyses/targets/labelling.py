@@ -132,12 +132,12 @@ def label_in_pieces(
     Returns:
         The labels; `cached_at` says when labels from the cache were made.
     """
-    for document in corpus.documents:
-        if document.n_chars > piece_chars:
-            notice(
-                f"{document.name} has {document.n_chars:,} characters; "
-                f"it is labelled in pieces of at most {piece_chars:,}"
-            )
+    long = [document for document in corpus.documents if document.n_chars > piece_chars]
+    if long:
+        others = f", and {len(long) - 1:,} more have over {piece_chars:,}; they are" if long[1:] else "; it is"
+        notice(
+            f"{long[0].name} has {long[0].n_chars:,} characters{others} labelled in pieces of at most {piece_chars:,}"
+        )
     labels = documents.label_corpus(
         hypothesis,
         [document.name for document in corpus.documents],

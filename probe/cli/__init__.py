@@ -43,7 +43,9 @@ def _run(stopping: Stopping) -> int:
     streams = guard_output()
     try:
         from probe.cli.commands import app
+        from probe.cli.showing import prepare_terminal
 
+        prepare_terminal()
         app()
         _flush()
     except BaseException as error:
@@ -112,7 +114,7 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 
 
 def _fail(sentence: str) -> int:
-    from probe.cli.show import warn
+    from probe.cli.showing import warn
 
     warn(f"error: {' '.join(sentence.split())}")
     return _flushed(1)

@@ -16,7 +16,7 @@ from probe.cli.cause_options import (
 )
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
-from probe.cli.show import SIGNS, TableCell, progress, say, visible
+from probe.cli.showing import SIGNS, TableCell, progress, say, visible
 from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart
 

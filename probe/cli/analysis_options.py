@@ -18,7 +18,7 @@ from probe.cli.options import (
     SeedOption,
     SitesOption,
 )
-from probe.cli.show import to_standard_error, warn
+from probe.cli.showing import to_standard_error, warn, warn_once
 
 if TYPE_CHECKING:
     from activations.blocks import Source
@@ -51,6 +51,7 @@ class TargetOptions(LabelOptions):
         """
         from analyses.targets.many_hypotheses import all_targets, targets_of
 
+        notice = warn_once()
         with to_standard_error():  # a user's file may print while it is loaded
             if hypotheses:
                 targets = targets_of(
@@ -59,11 +60,11 @@ class TargetOptions(LabelOptions):
                     lag=self.lag,
                     language=self.language,
                     use_cache=not self.no_cache,
-                    notice=warn,
+                    notice=notice,
                 )
             else:
                 targets = all_targets(
-                    source, lag=self.lag, language=self.language, use_cache=not self.no_cache, notice=warn
+                    source, lag=self.lag, language=self.language, use_cache=not self.no_cache, notice=notice
                 )
                 if targets.left_out:
                     warn(targets.left_out)

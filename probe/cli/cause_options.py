@@ -11,7 +11,7 @@ from typer import BadParameter, Option
 from probe.cli.analysis_options import SiteOptions, TargetOptions, check_seed
 from probe.cli.options import SeedOption
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say, warn
+from probe.cli.showing import TableCell, progress, say, warn, warn_of_reasons
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects
@@ -246,8 +246,7 @@ class CauseCommand:
                 say_what_is_shown(result)
                 rows += rows_of_result
                 results.append(result)
-        for hypothesis, reason in targets.reasons.items():
-            warn(f"no {self.measured} for {hypothesis}: {reason}")
+        warn_of_reasons(f"no {self.measured} for", targets.reasons)
         self.tables.write(rows)
         return results
 

@@ -8,7 +8,7 @@ from typer import Argument, Exit
 
 from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say
+from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.words import DEFAULT_RECORDING
 

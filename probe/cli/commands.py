@@ -14,10 +14,11 @@ from probe.cli.evaluate import evaluate
 from probe.cli.explain import explain
 from probe.cli.extract import extract
 from probe.cli.fit import fit
-from probe.cli.help_texts import NamingCommand
+from probe.cli.help_texts import HarmlessGroup, NamingCommand
 from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
 from probe.cli.impulse import impulse
+from probe.cli.option_groups import with_quiet
 from probe.cli.orders import orders
 from probe.cli.patch import patch
 from probe.cli.perturb import perturb
@@ -65,6 +66,7 @@ ALL_COMMANDS = (*COMMANDS, *PLOTS)
 
 app = typer.Typer(
     name="probe",
+    cls=HarmlessGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -80,7 +82,7 @@ def command_name(command: Callable[..., None]) -> str:
 
 
 for _command in COMMANDS:
-    app.command(command_name(_command), cls=NamingCommand)(_command)
+    app.command(command_name(_command), cls=NamingCommand)(with_quiet(_command))
 app.add_typer(plot_app)
 
 

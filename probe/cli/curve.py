@@ -12,7 +12,7 @@ from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions,
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import PROVENANCE, provenance
-from probe.cli.show import TableCell, progress, say, show_rows, warn
+from probe.cli.showing import TableCell, main_first, progress, say, show_rows, warn, warn_of_reasons
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Over = Literal["units", "chars", "lag", "sites", "penalty", "steps"]
 _OF_ALL_UNITS = ("n_all_units", "all_units_score", "units_for_")  # how the keys begin of what is said in sentences
+_MAIN = ("auc", "r2", "low", "high", "control_score", "control_low", "control_high", "accuracy", "majority_accuracy")
 _NOT_IN_TABLE = {"note", "n_chars", "n_used", *PROVENANCE}
 
 
@@ -145,8 +146,7 @@ def draw_curves(
     reasons: dict[str, str] = {}
     for result in results:
         reasons |= result.reasons
-    for hypothesis, reason in reasons.items():
-        warn(f"no curve for {hypothesis}: {reason}")
+    warn_of_reasons("no curve for", reasons)
     _show(rows, tables)
     for result in results:
         for drawn in result.curves:
@@ -223,10 +223,11 @@ def _show(rows: Sequence[dict[str, TableCell]], tables: TableOptions) -> None:
     else:
         for keys in dict.fromkeys(tuple(row) for row in rows):
             of_kind = [row for row in rows if tuple(row) == keys]
+            names = keys[: keys.index("accuracy" if "accuracy" in keys else "r2")]
             shown = [
                 {
                     key: cell
-                    for key, cell in row.items()
+                    for key, cell in main_first(row, names, _MAIN).items()
                     if key not in _NOT_IN_TABLE and not key.startswith(_OF_ALL_UNITS)
                 }
                 for row in of_kind

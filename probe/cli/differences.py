@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, show_rows, warn
+from probe.cli.showing import TableCell, show_rows, warn
 
 
 def show_differences(models: str, compare: Callable[[], Sequence[Mapping[str, TableCell]]], *, as_json: bool) -> None:
@@ -27,4 +27,4 @@ def show_differences(models: str, compare: Callable[[], Sequence[Mapping[str, Ta
     hidden = set() if any(row["note"] for row in rows) else {"note"}
     if all(row["first"] == row["second"] == row["site"] for row in rows):
         hidden |= {"first", "second"}
-    show_rows([{key: row[key] for key in row if key not in hidden} for row in rows], as_json=False)
+    show_rows([{key: row[key] for key in row if key not in hidden} for row in rows], as_json=False, in_parts=True)

@@ -18,7 +18,7 @@ from probe.cli.options import (
 )
 from probe.cli.provenance import provenance
 from probe.cli.reading import RuledTextOptions, load_or_build, set_attribute, warn_of_replaced
-from probe.cli.show import progress
+from probe.cli.showing import progress
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from probe.cli.analysis_options import TargetOptions
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
-from probe.cli.show import SIGNS, progress, say, visible, warn
+from probe.cli.showing import SIGNS, progress, say, share, visible, warn_of_reasons
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart
@@ -81,8 +81,7 @@ def explain(
         if output is not None:
             by_name = {target.hypothesis: target for target in targets.made}
             _draw(session, explanation, by_name.get(explanation.answers[0].hypothesis), output)
-    for hypothesis, reason in (targets.reasons if subjects.hypotheses else {}).items():
-        warn(f"no answer for {hypothesis}: {reason}")
+    warn_of_reasons("no answer for", targets.reasons if subjects.hypotheses else {})
     rows = [{**answer.row(), "unit": str(parsed), **made} for answer in explanation.answers]
     shown = [
         {key: cell for key, cell in answer.row().items() if key not in _NOT_IN_TABLE}
@@ -136,8 +135,8 @@ def _show_details(explanation: "Explanation") -> None:
 def _show_tuning(tuning: "Tuning") -> None:
     wave = "" if tuning.period is None else f", a wave with a period of {tuning.period:.3g} (p {tuning.wave_p:.1g})"
     say(
-        f"\nmean of the unit by {tuning.hypothesis}, which explains {tuning.eta2:.1%} of it alone{wave}; bars begin at "
-        f"the unit's median, {tuning.median:+.3f}"
+        f"\nmean of the unit by {tuning.hypothesis}, which explains {share(tuning.eta2)} of it alone{wave}; bars begin "
+        f"at the unit's median, {tuning.median:+.3f}"
     )
     rows = [row for row in tuning.rows() if row["n_chars"]]
     shown = rows if len(rows) <= _MOST_BARS else rows[:: -(-len(rows) // _MOST_BARS)]

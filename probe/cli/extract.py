@@ -21,12 +21,14 @@ from probe.cli.options import (
 )
 from probe.cli.provenance import command_line, provenance
 from probe.cli.reading import ReadingOptions
-from probe.cli.show import progress, say, show_rows, warn
+from probe.cli.showing import in_bytes, progress, say, show_rows, warn
 
 if TYPE_CHECKING:
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
+    from activations.reading.live import LiveActivations
     from activations.texts.corpus import Corpus
+    from activations.units import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +127,13 @@ def extract(
     if writing.generate is not None:
         text = writing.write(reading.load_model(model), reading.device)
     live = reading.live(model, text)
+    chosen = select_sites(live.sites, sites)
+    _say_size(live, chosen, output)
     with progress("reading") as report:
         result = record(
             live,
             output,
-            sites=select_sites(live.sites, sites),
+            sites=chosen,
             force=force,
             command=command_line(),
             progress=report,
@@ -142,3 +146,16 @@ def extract(
     else:
         say(str(result))
         say("next: probe rank in_quotes" + ("" if output.name == "activations.h5" else f" {output}"))
+
+
+def _say_size(live: "LiveActivations", sites: "Sequence[Site]", path: Path) -> None:
+    """Say on standard error how large the recording will be, and whether its disk has room for it."""
+    import shutil
+
+    from activations.reading.extraction import recording_bytes
+
+    size = recording_bytes(live, sites)
+    part = path.with_name(f"{path.name}.part")
+    room = shutil.disk_usage(path.absolute().parent).free + (part.stat().st_size if part.is_file() else 0)
+    lacks_room = f"; its disk has {in_bytes(room)} free: choose --sites or --range, or another disk with -o"
+    warn(f"{path} will take {in_bytes(size)}{lacks_room if size > room else ''}")

@@ -13,7 +13,7 @@ from probe.cli.fit_tables import SourceProbes, keep_predictions, save_probes_of,
 from probe.cli.option_groups import spelled, with_options
 from probe.cli.options import AllOption, HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
-from probe.cli.show import progress, say, warn
+from probe.cli.showing import progress, say, warn_of_reasons
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
@@ -212,8 +212,7 @@ def fit(
                 probes = _applied(options.apply, session, subjects, options, sites, labels)
             results.append(SourceProbes(name, probes, provenance(session, seed=options.drawn_seed)))
     show_probes(results, tables)
-    for hypothesis, reason in reasons.items():
-        warn(f"no score for {hypothesis}: {reason}")
+    warn_of_reasons("no score for", reasons)
     if options.keep is not None:
         keep_predictions(options.keep, results)
         say(f"{options.keep}: the probes' predictions at each held-out character", quiet=tables.as_json)

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from probe.cli.analysis_options import report_used
 from probe.cli.differences import show_differences
-from probe.cli.show import TableCell, say, show_rows, visible, warn
+from probe.cli.showing import TableCell, main_first, say, show_rows, visible, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
     from analyses.probing.results import ProbeResult
 
 _NOT_IN_TABLE = {"hypothesis", "log_loss", "penalty", "n_chars", "n_used", "n_train", "n_test"}
+_NAMES = ("model", "site", "control")
+_MAIN = ("auc", "r2", "low", "high", "selectivity", "accuracy", "majority_accuracy")
 
 
 class SourceProbes(NamedTuple):
@@ -104,7 +106,9 @@ def _show_tables(rows: Sequence[dict[str, TableCell]]) -> list[str]:
         ]
         show_rows(
             [
-                {key: "" if row.get(key) is None else row[key] for key in columns if key != "note"}
+                main_first(
+                    {key: "" if row.get(key) is None else row[key] for key in columns if key != "note"}, _NAMES, _MAIN
+                )
                 for row in of_hypothesis
             ],
             as_json=False,

@@ -12,8 +12,8 @@ from probe.cli.analysis_options import LabelOptions, report_kept
 from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
 from probe.cli.reading import TextOptions, range_ends
-from probe.cli.show import TableCell, progress, say, show_rows, to_standard_error, visible, warn
 from probe.cli.show_labels import show_labels, where_longest
+from probe.cli.showing import TableCell, progress, say, show_rows, to_standard_error, visible, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:

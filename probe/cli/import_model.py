@@ -11,7 +11,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import FactoryOption, JsonOption, OverwriteOption, RangeOption
 from probe.cli.provenance import provenance
 from probe.cli.reading import RuledTextOptions, range_ends
-from probe.cli.show import TableCell, progress, say, show_rows, warn
+from probe.cli.showing import TableCell, progress, say, show_rows, warn
 from probe.cli.training_options import Gates
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from probe.cli.cause_options import (
 )
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
-from probe.cli.show import TableCell, progress, say
+from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 

@@ -11,7 +11,7 @@ from probe.cli.analysis_options import SiteOptions, TargetOptions, check_seed
 from probe.cli.cause_options import CauseCommand, CauseSourceOptions, check_hypotheses, draw_first
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, SeedOption, WordsArgument
-from probe.cli.show import TableCell, progress, say
+from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 

@@ -1,15 +1,14 @@
 """Show a passage of text in the terminal, coloured by its labels."""
 
 import numpy as np
-from rich.console import Console
 from rich.text import Text
 
 from hypotheses.labels import Labels
 from hypotheses.terminal.marks import marked_lines
-from probe.cli.show import SIGNS, visible
+from probe.cli.showing import SIGNS, console, visible
 from probe.viewer.cells import cells_of
 from probe.viewer.scales import MISSING
-from probe.viewer.terminal import PIPE_COLUMNS, has_colours, show_view
+from probe.viewer.terminal import has_colours, show_view
 from probe.viewer.text_view import Panel, TextView
 from probe.viewer.tracks import label_values, quantised
 
@@ -24,16 +23,16 @@ def show_passage(text: str, name: str, labels: Labels) -> None:
         name: What the labels are called.
         labels: One for each of its characters.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    out = console()
     n_classes = len(np.unique(labels.values[labels.present])) if labels.kind == "categorical" else 0
-    if has_colours(console) and n_classes <= MISSING:
+    if has_colours(out) and n_classes <= MISSING:
         [tracks] = quantised([[label_values(name, labels)]])
-        show_view(TextView(text=text, cells=cells_of(text), start=0, panels=(Panel(tracks=tuple(tracks)),)), console)
+        show_view(TextView(text=text, cells=cells_of(text), start=0, panels=(Panel(tracks=tuple(tracks)),)), out)
         return
-    width = max(console.width, _FEWEST_COLUMNS) if console.is_terminal else PIPE_COLUMNS
+    width = max(out.width, _FEWEST_COLUMNS)
     for line, marks in marked_lines(text, labels.marks(), width):
-        console.print(Text(f"{line}\n{marks}"))
-    console.print(Text("\n" + _meaning(labels)))
+        out.print(Text(f"{line}\n{marks}"))
+    out.print(Text("\n" + _meaning(labels)))
 
 
 def _meaning(labels: Labels) -> str:

@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from probe import __version__
-from probe.cli.show import TableCell
+from probe.cli.showing import TableCell
 
 if TYPE_CHECKING:
     from activations.blocks import Source

@@ -11,7 +11,7 @@ from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
 from probe.cli.rank_options import RankOptions
 from probe.cli.rank_tables import SourceRankings, show_rankings, write_rankings
-from probe.cli.show import Report, progress, warn
+from probe.cli.showing import Report, progress, warn, warn_of_reasons
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 
@@ -102,8 +102,7 @@ def rank(
                 rankings = _rankings(session, targets.made, chosen, options, n_intervals, report)
                 results.append(SourceRankings(name, rankings, provenance(session, seed=options.drawn_seed)))
     show_rankings(results, options, tables)
-    for hypothesis, reason in reasons.items():
-        warn(f"no score for {hypothesis}: {reason}")
+    warn_of_reasons("no score for", reasons)
     if lacks_intervals:
         warn(_NO_INTERVALS)
     write_rankings(results, options, tables)

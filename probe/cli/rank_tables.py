@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from probe.cli.differences import show_differences
 from probe.cli.provenance import PROVENANCE
 from probe.cli.rank_options import RankOptions
-from probe.cli.show import TableCell, say, show_rows, visible, warn
+from probe.cli.showing import TableCell, say, share, show_rows, visible, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -95,10 +95,14 @@ def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[s
 
 def _show_one(ranking: "Ranking", options: RankOptions, *, quiet: bool) -> None:
     if not quiet:
-        show_rows([_columns_of(row, ranking, options.columns) for row in ranking.rows(options.top)], as_json=False)
+        show_rows(
+            [_columns_of(row, ranking, options.columns) for row in ranking.rows(options.top)],
+            as_json=False,
+            in_parts=options.columns is not None,
+        )
     for note in ranking.notes:
         warn(note)
-    prevalence = "" if ranking.prevalence is None else f"; True at {ranking.prevalence:.1%}"
+    prevalence = "" if ranking.prevalence is None else f"; True at {share(ranking.prevalence)}"
     error = f"; AUCs in float32 to within {ranking.auc_error:.0e}" if ranking.auc_error > 0 else ""
     say(
         f"{len(ranking.units):,} units, {ranking.n_train:,} training and {ranking.n_test:,} held-out characters"
@@ -147,6 +151,7 @@ def _show_all(rankings: "Sequence[Ranking]") -> None:
         ],
         as_json=False,
         digits=2,
+        in_parts=True,
     )
 
 

@@ -27,7 +27,7 @@ from probe.cli.options import (
     WarmUpOption,
     unescaped,
 )
-from probe.cli.show import warn
+from probe.cli.showing import warn
 
 if TYPE_CHECKING:
     from activations.models.char_model import CharModel

@@ -13,7 +13,7 @@ from probe.cli.cause_options import CauseSourceOptions, ModelAndActivations
 from probe.cli.option_groups import with_options
 from probe.cli.options import AllOption, HypothesesOption, SeedOption, WordsArgument
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say
+from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 

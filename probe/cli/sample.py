@@ -24,7 +24,7 @@ from probe.cli.options import (
 from probe.cli.provenance import provenance
 from probe.cli.reading import load_or_build
 from probe.cli.sample_layout import IN_TEXT, show_alternatives, show_columns
-from probe.cli.show import progress, say, visible
+from probe.cli.showing import progress, say, visible
 
 if TYPE_CHECKING:
     from activations.models.char_model import CharModel

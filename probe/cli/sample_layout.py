@@ -5,10 +5,9 @@ from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
 from rich.text import Text
 
-from probe.cli.show import SIGNS, visible
+from probe.cli.showing import SIGNS, console, visible
 
 if TYPE_CHECKING:
     from activations.models.sampling import Guess
@@ -29,36 +28,36 @@ def show_columns(texts: Sequence[str], heads: Sequence[str] | None = None) -> No
         texts: The texts.
         heads: What stands above each; None is the number of the sample.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    out = console()
     above = heads or [f"sample {n}" for n in range(1, len(texts) + 1)]
     shown = [[head, *visible(text, IN_TEXT).expandtabs(4).split("\n")] for head, text in zip(above, texts, strict=True)]
     longest = max(cell_len(line) for lines in shown for line in lines)
-    n_columns = max(1, (console.width + _GAP) // (min(longest, _WIDEST_SAMPLE) + _GAP))
-    width = min(longest, (console.width + _GAP) // min(n_columns, len(texts)) - _GAP)
+    n_columns = max(1, (out.width + _GAP) // (min(longest, _WIDEST_SAMPLE) + _GAP))
+    width = min(longest, (out.width + _GAP) // min(n_columns, len(texts)) - _GAP)
     for start in range(0, len(texts), n_columns):
         if start > 0:
-            console.print()
+            out.print()
         folded = [
-            [piece.plain for line in lines for piece in Text(line).wrap(console, width)]
+            [piece.plain for line in lines for piece in Text(line).wrap(out, width)]
             for lines in shown[start : start + n_columns]
         ]
         for row, pieces in enumerate(zip_longest(*folded, fillvalue="")):
             line = (" " * _GAP).join(set_cell_size(piece, width) for piece in pieces).rstrip()
-            console.print(Text(line, style="" if row else "bold"))
+            out.print(Text(line, style="" if row else "bold"))
 
 
 def show_alternatives(texts: Sequence[Sequence["Column"]]) -> None:
     """Print texts line by line, with the guesses below each token."""
-    console = Console(highlight=False, soft_wrap=True)
+    out = console()
     for n, columns in enumerate(texts, start=1):
         if len(texts) > 1:
-            console.print(Text(f"sample {n}\n", style="bold"))
+            out.print(Text(f"sample {n}\n", style="bold"))
         ends = [number + 1 for number, (token, _) in enumerate(columns) if token == "\n"]
         for start, stop in pairwise(sorted({0, *ends, len(columns)})):
             line = ((visible(token, SIGNS), guesses) for token, guesses in columns[start:stop])
-            for part in _folded(line, console.width):
-                console.print(_with_guesses(part))
-    console.print(Text("below each character the most probable ones, in their order; ␣ space, ↵ line's end, → tab"))
+            for part in _folded(line, out.width):
+                out.print(_with_guesses(part))
+    out.print(Text("below each character the most probable ones, in their order; ␣ space, ↵ line's end, → tab"))
 
 
 def _folded(columns: Iterator["Column"], width: int) -> Iterator[list["Column"]]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli.analysis_options import LabelOptions, report_kept
 from probe.cli.provenance import provenance
-from probe.cli.show import SIGNS, TableCell, progress, say, show_rows, to_standard_error, visible, warn
+from probe.cli.showing import SIGNS, TableCell, progress, say, show_rows, to_standard_error, visible, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:

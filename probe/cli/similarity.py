@@ -11,7 +11,7 @@ from probe.cli.analysis_options import SiteOptions, check_seed
 from probe.cli.option_groups import with_options
 from probe.cli.options import SeedOption
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say, show_rows, warn
+from probe.cli.showing import TableCell, progress, say, show_rows, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, SeedOption, TemperatureOption, TopKOption, WordsArgument, unescaped
 from probe.cli.provenance import provenance
 from probe.cli.sample_layout import show_columns
-from probe.cli.show import TableCell, progress, say
+from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 

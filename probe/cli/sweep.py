@@ -10,7 +10,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import OverwriteOption, SplitOption, TextsArgument
 from probe.cli.provenance import PROVENANCE, provenance
 from probe.cli.reading import TextOptions
-from probe.cli.show import TableCell, progress, say
+from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.training_options import TrainingOptions
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typer import BadParameter
 
 from probe.cli.options import CsvOption, JsonOption
-from probe.cli.show import TableCell, say, show_rows
+from probe.cli.showing import TableCell, say, show_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from probe.cli.options import (
 )
 from probe.cli.provenance import PROVENANCE, provenance
 from probe.cli.reading import RuledTextOptions, warn_of_replaced
-from probe.cli.show import TableCell, progress, say
+from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.training_options import ShapeOptions, TrainingOptions
 

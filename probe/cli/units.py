@@ -11,7 +11,7 @@ from probe.cli.analysis_options import SiteOptions, TargetOptions, check_seed
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, SeedOption, WordsArgument
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say, show_rows, warn
+from probe.cli.showing import TableCell, progress, say, show_rows, warn, warn_of_reasons
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart
@@ -99,8 +99,7 @@ def units(
     tables.show(all_rows, shown)
     if not tables.as_json:
         _show_shares(shares, trained, options)
-    for hypothesis, reason in (targets.reasons if subjects.hypotheses else {}).items():
-        warn(f"no unit is described by {hypothesis}: {reason}")
+    warn_of_reasons("no unit is described by", targets.reasons if subjects.hypotheses else {})
     for note in trained.notes:
         warn(note)
     tables.write(all_rows)

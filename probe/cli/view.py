@@ -15,7 +15,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
 from probe.cli.reading import range_ends
-from probe.cli.show import TableCell, progress, say, to_standard_error, warn
+from probe.cli.showing import TableCell, progress, say, to_standard_error, warn
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from typer import BadParameter
 
-from probe.cli.show import to_standard_error
+from probe.cli.showing import to_standard_error
 
 DEFAULT_RECORDING = Path("activations.h5")
 _NAME_OR_PATH = re.compile(r"[\w./\\-]+")  # what may be a misspelled name or a path, and runs no file of the user's

@@ -16,13 +16,13 @@ from rich.text import Text
 
 from hypotheses.labels import Labels
 from hypotheses.terminal.signs import UNKNOWN, sign_of
+from probe.consoles import PIPE_COLUMNS as PIPE_COLUMNS
+from probe.consoles import console as make_console
 from probe.viewer.cells import UNPRINTABLE, WIDTH, lay_out
 from probe.viewer.colours import INK, N_COLOURS, PAPER, Theme, colours, ink_on
 from probe.viewer.scales import MISSING, Scale
 from probe.viewer.text_view import N_GUESSES, Guesses, Panel, TextView, Track
 
-PIPE_COLUMNS = 120
-"""Columns of a row where the output is no terminal."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _MISSING_MARK, _MISSING_SIGN = "?", "░"
 _BAR_COLUMNS = 16
@@ -65,7 +65,7 @@ def show_view(view: TextView, console: Console | None = None, theme: Theme | Non
         console: Where to print; None is standard output.
         theme: Colours for a dark or a light ground; None asks the variable `COLORFGBG`, and is dark if it says nothing.
     """
-    console = console or Console(highlight=False, soft_wrap=True)
+    console = console or make_console()
     width = console.width if console.is_terminal else PIPE_COLUMNS
     lines = _Coloured(view, theme or theme_of_terminal()) if has_colours(console) else _Plain(view)
     for line in _all_lines(view, lines, max(width, 8)):

@@ -3,6 +3,7 @@
 import typer
 
 from probe.cli.help_texts import NamingCommand
+from probe.cli.option_groups import with_quiet
 from probe.cli.plot.curve import curve, steps
 from probe.cli.plot.gates import gates
 from probe.cli.plot.losses import losses
@@ -19,7 +20,7 @@ PLOTS = (matrix, ranking, unit, weights, curve, gates, overlap, losses, steps, s
 app = typer.Typer(name="plot", no_args_is_help=True)
 
 for _plot in PLOTS:
-    app.command(_plot.__name__, cls=NamingCommand)(_plot)
+    app.command(_plot.__name__, cls=NamingCommand)(with_quiet(_plot))
 
 
 @app.callback()

@@ -8,7 +8,7 @@ from probe.cli import completion
 from probe.cli.option_groups import with_options
 from probe.cli.plot.picture_options import PictureOptions
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say
+from probe.cli.showing import TableCell, progress, say
 from probe.cli.sources import SourceOptions
 from probe.cli.words import one_recording
 

@@ -8,7 +8,7 @@ from typer import Argument
 from probe.cli.option_groups import with_options
 from probe.cli.plot.picture_options import PictureOptions
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, say
+from probe.cli.showing import TableCell, say
 
 _NAME = "losses"
 

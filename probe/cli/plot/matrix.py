@@ -10,7 +10,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.plot.picture_options import PictureOptions
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, warn
+from probe.cli.showing import TableCell, progress, warn_of_reasons
 from probe.cli.sources import SourceOptions
 from probe.cli.words import tell_apart
 
@@ -73,7 +73,7 @@ def matrix(
         made = provenance(session)
     result = replace(result, left_out=targets.reasons)
     if subjects.hypotheses:
-        _say_left_out(result)
+        warn_of_reasons("no scores for", result.left_out)
     rows: list[dict[str, TableCell]] = [{**row, **made} for row in result.rows()]
     picture.show(rows, _shown(result))
     picture.write(rows)
@@ -82,12 +82,6 @@ def matrix(
     n = len(result.hypotheses)
     named = f"{n} hypothes{'is' if n == 1 else 'es'} against sites and units"
     picture.save(_NAME, plot_matrix(result)[0], named)
-
-
-def _say_left_out(result: "HypothesisMatrix") -> None:
-    """Say why hypotheses that were named have no scores."""
-    for hypothesis, reason in result.left_out.items():
-        warn(f"no scores for {hypothesis}: {reason}")
 
 
 def _shown(result: "HypothesisMatrix") -> list[dict[str, TableCell]]:

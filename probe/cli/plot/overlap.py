@@ -14,7 +14,7 @@ from probe.cli.options import TextOption
 from probe.cli.plot.picture_options import PictureOptions
 from probe.cli.provenance import provenance
 from probe.cli.reading import ReadingOptions
-from probe.cli.show import TableCell, progress, say
+from probe.cli.showing import TableCell, progress, say
 
 if TYPE_CHECKING:
     from analyses.session import Session

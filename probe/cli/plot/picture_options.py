@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from probe.cli.show import say
+from probe.cli.showing import say
 from probe.cli.table_options import TableOptions
 
 

@@ -9,7 +9,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.plot.picture_options import PictureOptions
 from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say, warn
+from probe.cli.showing import TableCell, progress, say, warn
 from probe.cli.sources import SourceOptions
 from probe.cli.words import tell_apart
 

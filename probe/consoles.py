@@ -1,0 +1,46 @@
+"""The consoles that print to the terminal, all made here: plain text, of a known width, that reads no markup."""
+
+import shutil
+import sys
+
+from rich.console import Console, ConsoleDimensions
+
+PIPE_COLUMNS = 120
+"""Columns of a row of text where the output is no terminal."""
+_PIPE_LINES = 25  # which nothing depends on
+
+
+def console(*, stderr: bool = False, pipe_columns: int = PIPE_COLUMNS) -> Console:
+    """Make a console on standard output or standard error.
+
+    It prints names as they are: rich's markup (`[red]`) and emoji codes (`:b:`) mean nothing in them. `NO_COLOR` leaves
+    the colours out, and `TERM=dumb` all escapes. In a pipe, its width is fixed.
+
+    Args:
+        stderr: Whether it prints on standard error.
+        pipe_columns: Its width where it prints to no terminal.
+    """
+    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    if not is_on_screen(made):
+        made.size = ConsoleDimensions(pipe_columns, _PIPE_LINES)
+    elif made.is_dumb_terminal:  # of which rich takes the width to be 80
+        made.size = ConsoleDimensions(*shutil.get_terminal_size())
+    return made
+
+
+def is_on_screen(console: Console) -> bool:
+    """Tell whether a console prints to a terminal, rather than to a pipe or a file in which colours are wanted."""
+    return console.is_terminal and console.file.isatty()
+
+
+def reads_escapes(console: Console) -> bool:
+    """Tell whether a console prints to a terminal on which lines can be written over."""
+    return is_on_screen(console) and not console.is_dumb_terminal
+
+
+def make_encodable() -> None:
+    """Let standard output and standard error replace characters that their encoding lacks, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
