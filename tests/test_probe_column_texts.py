@@ -10,8 +10,7 @@ from planting import random_model
 
 from activations.models.checkpoints import save_model
 from probe.cli.column_texts import COLUMN_TEXTS
-from probe.cli.showing import tables
-from probe.cli.showing.layout import Column
+from probe.cli.showing.layout import Column, lay_out
 
 LIVE = ("--model", "model.pt", "--text", "corpus.txt")
 TINY = ("--preset", "small", "--epochs", "1", "--lanes", "8", "--steps", "32")
@@ -78,13 +77,12 @@ WITHOUT_TABLES = {"sample", "import", "extract", "check", "view", "story", "repo
 def headings(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The headings of the columns that are shown."""
     shown: set[str] = set()
-    lay_out = tables.lay_out
 
     def noting(columns: list[Column], width: int, *, in_parts: bool = False) -> object:
         shown.update(column.heading for column in columns)
         return lay_out(columns, width, in_parts=in_parts)
 
-    monkeypatch.setattr(tables, "lay_out", noting)
+    monkeypatch.setattr("probe.cli.showing.tables.lay_out", noting)
     return shown
 
 
