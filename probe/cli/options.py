@@ -15,8 +15,9 @@ Device = Literal["cpu", "cuda", "auto"]
 Precision = Literal["float32", "bf16"]
 Dtype = Literal["auto", "float16", "float32", "near_one"]
 
-TextsArgument = Annotated[list[Path], Argument(help="Text files.", show_default=False)]
-MaybeTextsArgument = Annotated[list[Path] | None, Argument(help="Text files.", show_default=False)]
+_TEXTS = "Text files, also compressed (gzip, zstd, bzip2, xz); - is standard input."
+TextsArgument = Annotated[list[Path], Argument(help=_TEXTS, show_default=False)]
+MaybeTextsArgument = Annotated[list[Path] | None, Argument(help=_TEXTS, show_default=False)]
 ModelArgument = Annotated[
     Path, Argument(help="A checkpoint that `probe train` or `probe import` wrote.", show_default=False)
 ]
@@ -78,7 +79,8 @@ ModelOption = Annotated[
     ),
 ]
 TextOption = Annotated[
-    list[Path] | None, Option(help="The text that --model reads; may be repeated.", show_default=False)
+    list[Path] | None,
+    Option(help="The text that --model reads; - is standard input; may be repeated.", show_default=False),
 ]
 SeedOption = Annotated[int, Option(help="Seed of everything random.")]
 PenaltyOption = Annotated[
