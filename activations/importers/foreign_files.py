@@ -28,7 +28,7 @@ def check_any_model(path: Path | str) -> ModelCheck:
 def _is_no_checkpoint(result: ModelCheck) -> bool:
     """Tell whether a file was refused since it is no checkpoint of ours at all."""
     refusals = [NOT_OURS.format(result.path), RUNS_CODE.format(result.path)]
-    with suppress(OSError):
+    with suppress(OSError, ActivationError):
         refusals.append(not_ours(result.path))
     return len(result.complaints) == 1 and result.complaints[0] in refusals
 

@@ -146,7 +146,9 @@ def not_ours(path: Path) -> str:
 
     Raises:
         OSError: If it cannot be read.
+        ActivationError: If it is no file.
     """
+    check_is_file(path, "model")
     with path.open("rb") as file:
         start = file.read(START_BYTES)
     if start[:1] == b"\x80":  # a pickle

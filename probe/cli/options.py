@@ -19,7 +19,12 @@ _TEXTS = "Text files, also compressed (gzip, zstd, bzip2, xz); - is standard inp
 TextsArgument = Annotated[list[Path], Argument(help=_TEXTS, show_default=False)]
 MaybeTextsArgument = Annotated[list[Path] | None, Argument(help=_TEXTS, show_default=False)]
 ModelArgument = Annotated[
-    Path, Argument(help="A checkpoint that `probe train` or `probe import` wrote.", show_default=False)
+    Path,
+    Argument(
+        help="A checkpoint that `probe train` or `probe import` wrote.",
+        autocompletion=completion.models,
+        show_default=False,
+    ),
 ]
 WordsArgument = Annotated[
     list[str] | None,
@@ -68,13 +73,18 @@ NoCacheOption = Annotated[
 ]
 SitesOption = Annotated[
     str | None,
-    Option(help="Signals, layers or sites, such as hidden,1/cell (default: all)", show_default=False),
+    Option(
+        help="Signals, layers or sites, such as hidden,1/cell (default: all)",
+        autocompletion=completion.sites,
+        show_default=False,
+    ),
 ]
 LayerOption = Annotated[int | None, Option(help="Only this layer, counted from 0.", show_default=False)]
 ModelOption = Annotated[
     Path | None,
     Option(
         help="A model that reads --text now, instead of a recording; or the model of the recording, for what needs it.",
+        autocompletion=completion.models,
         show_default=False,
     ),
 ]
