@@ -1,12 +1,62 @@
-"""Output files that are complete or absent."""
+"""Files that are read, which have to be files, and output files, which are complete or absent."""
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from activations.errors import ActivationError
+
+_FOLDERS_OF_SYSTEM = ("/dev/", "/proc/", "/sys/")
+_MEMORY = "/dev/shm"  # which is a folder like others
+_KINDS_OF_PATHS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def kind_of_path(path: Path) -> str | None:
+    """Return what a path is if it is no file: a folder, a FIFO, a socket or a device; None if it is one.
+
+    Raises:
+        OSError: If there is nothing there, or it cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except ValueError as error:  # a NUL in the path
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
+    return next((kind for is_of_kind, kind in _KINDS_OF_PATHS if is_of_kind(mode)), None)
+
+
+def is_pipe(path: Path) -> bool:
+    """Tell whether a path is a FIFO, such as the shell makes of `<(zcat corpus.gz)`."""
+    try:
+        return kind_of_path(path) == "a FIFO"
+    except OSError:
+        return False
+
+
+def check_is_file(path: Path, wanted: str) -> None:
+    """Refuse what is no file, since reading it may wait for ever or have no end.
+
+    Args:
+        path: What is to be read. Nothing is said if there is nothing there.
+        wanted: What the file is to be, such as `model`.
+
+    Raises:
+        ActivationError: If it is a folder, a FIFO, a socket or a device.
+    """
+    try:
+        kind = kind_of_path(path)
+    except OSError:
+        return  # which opening it says
+    if kind is not None:
+        raise ActivationError(f"{path} is {kind}, and a {wanted} is a file; check its path")
 
 
 @contextmanager
@@ -34,6 +84,9 @@ def check_output(path: Path, *inputs: Path) -> None:
     """
     if path.is_dir():
         raise ActivationError(f"cannot write {path}: it is a folder; name a file in it")
+    is_of_system = str(path.absolute()).startswith(_FOLDERS_OF_SYSTEM) and not path.is_relative_to(_MEMORY)
+    if kind := (path.exists() and kind_of_path(path)) or (is_of_system and "in a folder of the system"):
+        raise ActivationError(f"cannot write {path}: it is {kind}, which a file must not replace; name another one")
     for source in inputs:
         if path.exists() and source.exists() and path.samefile(source):
             raise ActivationError(f"{path} is what is read; name another file to write")

@@ -17,6 +17,8 @@ CharIndex = slice | NDArray[np.int64]
 
 Kind = Literal["binary", "categorical", "numeric"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+MOST_NAME_CHARS = 1_000
+"""The longest name of a class."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -253,9 +255,14 @@ def _from_objects(labels: list[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         )
     missing = ~np.array(present, bool)
     if "names" in first_of_kind:
-        array: NDArray[Any] = np.array(
-            [str.__str__(label) if is_present else "" for label, is_present in zip(labels, present, strict=True)]
-        )
+        names = [str.__str__(label) if is_present else "" for label, is_present in zip(labels, present, strict=True)]
+        longest = max(names, key=len)
+        if len(longest) > MOST_NAME_CHARS:  # an array of names has room for the longest at every character
+            raise HypothesisError(
+                f"it gave a name of {len(longest):,} characters, {longest[:40]!r} …; the name of a class has at most "
+                f"{MOST_NAME_CHARS:,}"
+            )
+        array: NDArray[Any] = np.array(names)
         return array, missing
     values = np.asarray([label for label, is_present in zip(labels, present, strict=True) if is_present])
     if values.dtype == object and all(isinstance(label, int | float) for label in values.tolist()):

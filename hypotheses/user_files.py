@@ -12,6 +12,7 @@ from hypotheses.errors import HypothesisError
 from hypotheses.fingerprints.references import USER_MODULE
 from hypotheses.given_labels import are_labels
 from hypotheses.hypothesis import Hypothesis
+from hypotheses.parameters import exists
 from hypotheses.running import failure, interruption, process_kept
 from hypotheses.spelling import nearest
 
@@ -23,7 +24,8 @@ def from_file(path: Path, name: str) -> Hypothesis:
         HypothesisError: If there is no such file, it fails, or has no hypothesis of that name.
     """
     if not is_file(path):
-        raise HypothesisError(f"there is no file {path} to take the hypothesis {name!r} from")
+        what = f"{path} is no file" if exists(path) else f"there is no file {path}"
+        raise HypothesisError(f"{what} to take the hypothesis {name!r} from; check its path")
     variables = vars(_run(path))
     if name not in variables:
         module = f"{USER_MODULE}{path.stem}"

@@ -12,6 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from activations.errors import ActivationError
+from activations.file_kinds import START_BYTES, kind_of
+from activations.files import kind_of_path
 from activations.importers.contents import Contents
 from activations.importers.formats.flattening import flatten
 from activations.importers.formats.foreign_formats import refuse_known_format, refuse_known_path, refuse_known_zip
@@ -44,6 +46,8 @@ def read_contents(path: Path) -> Contents:
     """
     try:
         refuse_known_path(path)
+        if kind := kind_of_path(path):
+            raise ActivationError(f"it is {kind}, and a model is a file")
         status = path.stat()
         size = status.st_size
         if _is_mostly_unwritten(path, status):
@@ -113,6 +117,9 @@ def _read(file: BinaryIO, size: int) -> Contents:
         if start.startswith(b"\x80"):
             raise
         refuse_known_format(start)
+        file.seek(0)
+        if kind := kind_of(file.read(START_BYTES)):
+            raise ActivationError(f"it is {kind.name}, not a model") from error
         raise ActivationError(
             "it is neither a PyTorch file, nor a pickle, nor safetensors, nor numpy's .npz or .npy, nor of Keras, nor "
             "JSON, nor Lua Torch's .t7"

@@ -1,12 +1,13 @@
 """Saying of a file that is no checkpoint of ours what it is."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from activations.errors import ActivationError
 from activations.importers.files import read_contents
 from activations.models.checking import ModelCheck, check_model
-from activations.models.checkpoints import FORMAT, NOT_OURS, RUNS_CODE
+from activations.models.checkpoints import FORMAT, NOT_OURS, RUNS_CODE, not_ours
 from activations.models.training.state import FORMAT as STATE_FORMAT
 
 _N_NAMED = 3
@@ -19,9 +20,17 @@ def check_any_model(path: Path | str) -> ModelCheck:
         path: A file that may hold a model.
     """
     result = check_model(path)
-    if result.complaints in ((NOT_OURS.format(result.path),), (RUNS_CODE.format(result.path),)):
+    if _is_no_checkpoint(result):
         return replace(result, complaints=(_complaint(result.path),))
     return result
+
+
+def _is_no_checkpoint(result: ModelCheck) -> bool:
+    """Tell whether a file was refused since it is no checkpoint of ours at all."""
+    refusals = [NOT_OURS.format(result.path), RUNS_CODE.format(result.path)]
+    with suppress(OSError, ActivationError):
+        refusals.append(not_ours(result.path))
+    return len(result.complaints) == 1 and result.complaints[0] in refusals
 
 
 def _complaint(path: Path) -> str:

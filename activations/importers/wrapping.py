@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from activations.errors import ActivationError
+from activations.files import check_is_file
 from activations.importers.contents import Contents
 from activations.importers.files import read_contents
 from activations.importers.importing import array_of, import_model
@@ -146,6 +147,7 @@ def run_factory(spelling: str, arrays: Mapping[str, Any]) -> CharRNN | CharModel
     path = Path(file)
     if not file or not name.isidentifier():
         raise ActivationError(f"{spelling!r} is not a factory; write it as my_model.py:build")
+    check_is_file(path, "file of Python")
     if not path.is_file():
         raise ActivationError(f"there is no file {path} to take {name} from")
     spec = importlib.util.spec_from_file_location(f"_model_of_the_user_{path.stem}", path)

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from activations.errors import ActivationError
-from activations.files import replacing
+from activations.file_kinds import START_BYTES, kind_of
+from activations.files import check_is_file, replacing
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.vocab import Vocabulary
@@ -22,6 +23,9 @@ VERSION = 1
 NOT_OURS = (
     "{} is not a checkpoint of `probe train`, or it is truncated or damaged; "
     "`probe import` makes one from a file of another program"
+)
+OF_ANOTHER_KIND = (
+    "{} is {}, not a checkpoint of `probe train`; if it is another program's model, `probe import` makes one from it"
 )
 RUNS_CODE = (
     "{} cannot be loaded without running code from it, which is never done; "
@@ -137,12 +141,27 @@ def model_sha256(model: CharRNN) -> str:
     return digest.hexdigest()
 
 
+def not_ours(path: Path) -> str:
+    """Say that a file is no checkpoint of ours, what it is if its first bytes tell, and what can be done.
+
+    Raises:
+        OSError: If it cannot be read.
+        ActivationError: If it is no file.
+    """
+    check_is_file(path, "model")
+    with path.open("rb") as file:
+        start = file.read(START_BYTES)
+    if start[:1] == b"\x80":  # a pickle
+        return RUNS_CODE.format(path)
+    kind = kind_of(start)
+    return NOT_OURS.format(path) if kind is None else OF_ANOTHER_KIND.format(path, kind.name)
+
+
 def _read(path: Path) -> dict[str, Any]:
+    check_is_file(path, "model")
     try:
-        with path.open("rb") as file:
-            starts_like_a_pickle = file.read(1) == b"\x80"
         if not zipfile.is_zipfile(path):  # which all our checkpoints are
-            raise ActivationError(RUNS_CODE.format(path) if starts_like_a_pickle else NOT_OURS.format(path))
+            raise ActivationError(not_ours(path))
         _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

@@ -11,6 +11,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from activations.files import check_is_file
+
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -36,6 +38,7 @@ def write_journal(path: Path, job: str, arrays: Arrays) -> None:
 
 def read_journal(path: Path, job: str) -> Arrays | None:
     """Return the arrays of a journal, or None if there is no whole journal of this job."""
+    check_is_file(path, "journal")
     try:
         content = path.read_bytes()
         if xxhash.xxh3_64_digest(content[8:]) != content[:8]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from activations.errors import ActivationError
 from activations.texts.codes import CHUNK_CHARS, Codes, codes_in_pieces, codes_to_text, concatenate_codes
 from activations.texts.text_files import read_codes
+from activations.texts.text_streams import text_name
 
 NEWLINES = ("keep", "lf")
 DOCUMENTS = ("files", "lines", "blank-lines")
@@ -238,7 +239,7 @@ class Corpus:
         end with CR alone, `newlines` has to be `lf`.
 
         Args:
-            paths: The files.
+            paths: The files, which gzip, zstd, bzip2 or xz may have compressed; pipes; or `-` for standard input, once.
             encoding: Any encoding that Python knows. A byte-order mark at the start is dropped.
             newlines: `keep` leaves line ends as they are; `lf` turns CRLF and lone CR into LF.
             documents: What a document is: `files`; `lines`, each line that is not empty; or `blank-lines`, each
@@ -246,14 +247,14 @@ class Corpus:
             chunk_chars: Characters to decode at one time.
 
         Raises:
-            ActivationError: If a file is missing, empty, one character long, or is not in this encoding.
+            ActivationError: If a file is missing, empty, one character long, no text, or is not in this encoding.
         """
         if newlines not in NEWLINES:
             raise ActivationError(f"newlines are {newlines!r}; choose one of {', '.join(NEWLINES)}")
         if documents not in DOCUMENTS:
             raise ActivationError(f"documents are {documents!r}; choose one of {', '.join(DOCUMENTS)}")
         texts = (read_codes(Path(path), encoding, newlines, chunk_chars) for path in paths)
-        files = cls._from_pieces(texts, [str(path) for path in paths])
+        files = cls._from_pieces(texts, [text_name(path) for path in paths])
         return files if documents == "files" else files.split(blank_lines=documents == "blank-lines")
 
     def split(self, *, blank_lines: bool) -> "Corpus":

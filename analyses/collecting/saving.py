@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from activations.blocks import Source
-from activations.files import replacing
+from activations.files import check_is_file, replacing
 from analyses.collecting.collect import AnyStatistic
 from analyses.collecting.statistic import LevelStatistic, State
 from analyses.errors import AnalysisError
@@ -112,6 +112,7 @@ def _spelled(statistic: AnyStatistic) -> str:
 
 
 def _read(path: Path) -> tuple[State, dict[str, Any]]:
+    check_is_file(path, "saved statistic")
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

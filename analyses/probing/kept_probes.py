@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.errors import ActivationError
-from activations.files import replacing
+from activations.files import check_is_file, replacing
 from activations.results import Result
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
@@ -282,6 +282,7 @@ def _restored(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> P
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
     """Read the arrays and the description of a file."""
+    check_is_file(path, "file of probes")
     try:
         with zipfile.ZipFile(path) as archive:
             n_bytes = sum(member.file_size for member in archive.infolist())

@@ -15,6 +15,7 @@ from hypotheses.label_files.tables import Table, read_table
 from hypotheses.label_files.values import described, interpreted
 from hypotheses.labels import Kind, Labels, alike
 from hypotheses.origins import Documents, Origin
+from hypotheses.parameters import exists
 from hypotheses.spelling import short_list
 
 
@@ -54,7 +55,8 @@ class LabelFiles:
         elif path.is_file():
             parts = _parts_of_file(read_table(path, column), documents)
         else:
-            raise HypothesisError(f"there is no file or folder {path} with labels; check its path")
+            what = f"{path} is neither a file nor a folder" if exists(path) else f"there is no file or folder {path}"
+            raise HypothesisError(f"{what} with labels; check its path")
         self._documents = documents
         self._parts = [_without_unseen_header(part, self._n_chars(part)) for part in parts]
         self._part_of = [number for number, part in enumerate(self._parts) for _ in part.documents]

@@ -22,6 +22,18 @@ Rows = Sequence[Sequence[Any]]
 _SAMPLE_CHARS = 1 << 16
 _SAMPLE_ROWS = 1_000
 _DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".tab": "\t"}
+_OTHER_KINDS = (
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd"),
+    (b"BZh91AY&SY", "compressed by bzip2"),
+    (b"\xfd7zXZ\0", "compressed by xz"),
+    (b"PK\x03\x04", "a zip archive, such as of Excel"),
+    (b"PAR1", "a table in Parquet"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as a recording"),
+    (b"%PDF-", "a PDF document"),
+    (b"\x93NUMPY", "an array of numpy, which is given in Python instead"),
+)
 _ANY_DELIMITER = "\t,; "
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 
@@ -74,6 +86,13 @@ def _decoded(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise HypothesisError(f"{path} cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise HypothesisError(
+            f"{path} needs more memory than there is; give the labels of a part of the text"
+        ) from error
+    kind = next((kind for start, kind in _OTHER_KINDS if content.startswith(start)), None)
+    if kind is not None:
+        raise HypothesisError(f"{path} is {kind}; labels are read from CSV, TSV or JSON Lines")
     wide = "utf-32" if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else "utf-16"
     is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
     if not is_wide and b"\0" in content:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
-from hypotheses.labels import Labels
+from hypotheses.labels import MOST_NAME_CHARS, Labels
 
 MISSING = ("", "?", "na", "n/a", "nan", "null")
 """What a missing label is written as, in upper or lower case."""
@@ -92,6 +92,7 @@ class ColumnReader:
         """
         if self._are_json:
             cells = self._spelled(cells)
+        self._check_lengths(cells)
         self._n_rows += len(cells)
         if not self._numbers and len(self._codes) <= _MOST_CLASSES:
             self._chunks.append(np.fromiter(map(self._codes.__getitem__, cells), np.int32, len(cells)))
@@ -100,6 +101,15 @@ class ColumnReader:
             table = self._to_numbers(list(self._codes))
             self._numbers = [table[codes] for codes in self._chunks]
         self._numbers.append(self._to_numbers(cells))
+
+    def _check_lengths(self, cells: Sequence[str]) -> None:
+        if max(map(len, cells), default=0) <= MOST_NAME_CHARS:
+            return
+        n, cell = next((n, cell) for n, cell in enumerate(cells, self._n_rows + 1) if len(cell) > MOST_NAME_CHARS)
+        raise HypothesisError(
+            f"row {n:,} of {self._name} has a label of {len(cell):,} characters, {cell[:40]!r} …; a class's name has "
+            f"at most {MOST_NAME_CHARS:,}: name another column"
+        )
 
     def column(self) -> Column:
         """Return the whole column."""

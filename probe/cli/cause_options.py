@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Protocol
 
 from typer import BadParameter, Option
 
+from probe.cli import completion
 from probe.cli.analysis_options import SiteOptions, TargetOptions, check_seed
 from probe.cli.options import SeedOption
 from probe.cli.provenance import provenance
@@ -88,6 +89,7 @@ class CauseSourceOptions(SourceOptions):
         [path] = subjects.paths
         if not subjects.recordings and not path.exists():
             raise ActivationError("--model needs a recording or --text, too: what the model is to read")
+        subjects.say_default()
         with Session(path) as session:
             yield session
 
@@ -126,6 +128,7 @@ class UnitOptions(SiteOptions):
         Option(
             help="Such as 0/cell/37,1/cell/40, or 0/cell for all units of a site; may be repeated. all: all units of "
             "--sites (default: best, the --top of `probe rank`)",
+            autocompletion=completion.units,
             show_default=False,
         ),
     ] = None

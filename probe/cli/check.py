@@ -10,7 +10,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
 from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
-from probe.cli.words import DEFAULT_RECORDING
+from probe.cli.words import Subjects
 
 if TYPE_CHECKING:
     from activations.models.checking import ModelCheck
@@ -22,7 +22,10 @@ _ENDINGS_OF_RECORDINGS = (".h5", ".hdf5")
 
 @with_options
 def check(
-    files: Annotated[list[Path], Argument(help="Recordings to read through, and models.")] = [DEFAULT_RECORDING],  # noqa: B006 typer copies it
+    files: Annotated[
+        list[Path] | None,
+        Argument(help="Recordings to read through, and models (default: activations.h5)", show_default=False),
+    ] = None,
     *,
     tables: TableOptions,
 ) -> None:
@@ -34,8 +37,10 @@ def check(
     Example:
         probe check activations.h5
     """
-    tables.check(*files)
-    results = [_checked(path) for path in files]
+    subjects = Subjects([], files or [])
+    tables.check(*subjects.paths)
+    subjects.say_default()
+    results = [_checked(path) for path in subjects.paths]
     rows = [_row(result) for result in results]
     if tables.as_json:
         tables.show(rows)

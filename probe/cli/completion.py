@@ -1,7 +1,12 @@
 """Names that the shell completes; the registries that hold them are loaded only while it does."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+from typer import Context
+
+_DEFAULT_RECORDING = "activations.h5"  # as in `words`, which needs more
 
 
 def hypotheses(incomplete: str) -> list[str]:
@@ -32,6 +37,41 @@ def recordings(incomplete: str) -> list[str]:
     """List the recordings on disk whose names begin as typed."""
     folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
     return _beginning(incomplete.removeprefix("./"), sorted(str(path) for path in folder.glob("*.h5")))
+
+
+def models(incomplete: str) -> list[str]:
+    """List the models on disk, and folders, whose names begin as typed."""
+    return [name for name in _paths(incomplete) if name.endswith((".pt", "/"))]
+
+
+def sites(context: Context, incomplete: str) -> list[str]:
+    """List the signals and sites of the recording whose names begin as typed, the last of those with commas between."""
+    names = list(_units_by_site(context))
+    signals = [signal for layer, _, signal in (name.partition("/") for name in names) if layer.isdecimal()]
+    return _last_of_list(incomplete, dict.fromkeys([*names, *signals]))
+
+
+def units(context: Context, incomplete: str) -> list[str]:
+    """List the sites of the recording, and the units of one that is typed whole, the last of those with commas."""
+    by_site = _units_by_site(context)
+    site, _, _ = incomplete.rpartition(",")[2].rpartition("/")
+    if site in by_site:
+        return _last_of_list(incomplete, [f"{site}/{number}" for number in range(by_site[site])])
+    return _last_of_list(incomplete, [f"{name}/" for name in by_site])
+
+
+def _units_by_site(context: Context) -> dict[str, int]:
+    """Return the number of units of each site of the recording that a command names so far, or else the default one."""
+    from activations.errors import ActivationError
+    from activations.recordings.recording import Recording
+
+    words = [str(word) for word in context.args]  # after an option that still lacks its value
+    for value in context.params.values():
+        words += map(str, value if isinstance(value, list | tuple) else [value])
+    path = next((word for word in words if word.endswith(".h5")), _DEFAULT_RECORDING)
+    with suppress(ActivationError, OSError), Recording(path) as recording:
+        return {str(site): n_units for site, n_units in recording.sites.items()}
+    return {}
 
 
 def methods(incomplete: str) -> list[str]:

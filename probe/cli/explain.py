@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
+from probe.cli import completion
 from probe.cli.analysis_options import TargetOptions
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
@@ -28,7 +29,12 @@ _NOT_IN_TABLE = ("period", "wave_p")  # which the tuning curves show
 
 @with_options
 def explain(
-    unit: Annotated[str, Argument(help="Written layer/signal/index, such as 1/cell/37.", show_default=False)],
+    unit: Annotated[
+        str,
+        Argument(
+            help="Written layer/signal/index, such as 1/cell/37.", autocompletion=completion.units, show_default=False
+        ),
+    ],
     words: WordsArgument = None,
     hypotheses: HypothesesOption = None,
     top: Annotated[int, Option(min=1, help="How many hypotheses to show.")] = 12,

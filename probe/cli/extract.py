@@ -20,7 +20,7 @@ from probe.cli.options import (
     unescaped,
 )
 from probe.cli.provenance import command_line, provenance
-from probe.cli.reading import ReadingOptions
+from probe.cli.reading import ReadingOptions, say_what_is_not_kept
 from probe.cli.showing import in_bytes, progress, say, show_rows, warn
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def extract(
     text: list[Path] | Corpus = corpus or []
     if writing.generate is not None:
         text = writing.write(reading.load_model(model), reading.device)
+    say_what_is_not_kept(corpus, "an extraction")
     live = reading.live(model, text)
     chosen = select_sites(live.sites, sites)
     _say_size(live, chosen, output)

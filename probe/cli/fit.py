@@ -36,7 +36,12 @@ class ProbesOptions(ProbeOptions):
 
     all_hypotheses: AllOption = False
     units: Annotated[
-        str | None, Option(help="Only these together, such as 0/cell/37,1/cell/40.", show_default=False)
+        str | None,
+        Option(
+            help="Only these together, such as 0/cell/37,1/cell/40.",
+            autocompletion=completion.units,
+            show_default=False,
+        ),
     ] = None
     together: Annotated[
         bool, Option("--together", help="One probe of all sites together, instead of one for each.")

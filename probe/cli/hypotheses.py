@@ -72,7 +72,9 @@ class PassageOptions:
 
 @with_options
 def hypotheses(
-    texts: Annotated[list[Path] | None, Argument(help="Text files to label.", show_default=False)] = None,
+    texts: Annotated[
+        list[Path] | None, Argument(help="Text files to label; - is standard input.", show_default=False)
+    ] = None,
     *,
     options: PassageOptions,
     labels: LabelOptions,

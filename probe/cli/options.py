@@ -15,10 +15,16 @@ Device = Literal["cpu", "cuda", "auto"]
 Precision = Literal["float32", "bf16"]
 Dtype = Literal["auto", "float16", "float32", "near_one"]
 
-TextsArgument = Annotated[list[Path], Argument(help="Text files.", show_default=False)]
-MaybeTextsArgument = Annotated[list[Path] | None, Argument(help="Text files.", show_default=False)]
+_TEXTS = "Text files, also compressed (gzip, zstd, bzip2, xz); - is standard input."
+TextsArgument = Annotated[list[Path], Argument(help=_TEXTS, show_default=False)]
+MaybeTextsArgument = Annotated[list[Path] | None, Argument(help=_TEXTS, show_default=False)]
 ModelArgument = Annotated[
-    Path, Argument(help="A checkpoint that `probe train` or `probe import` wrote.", show_default=False)
+    Path,
+    Argument(
+        help="A checkpoint that `probe train` or `probe import` wrote.",
+        autocompletion=completion.models,
+        show_default=False,
+    ),
 ]
 WordsArgument = Annotated[
     list[str] | None,
@@ -67,18 +73,24 @@ NoCacheOption = Annotated[
 ]
 SitesOption = Annotated[
     str | None,
-    Option(help="Signals, layers or sites, such as hidden,1/cell (default: all)", show_default=False),
+    Option(
+        help="Signals, layers or sites, such as hidden,1/cell (default: all)",
+        autocompletion=completion.sites,
+        show_default=False,
+    ),
 ]
 LayerOption = Annotated[int | None, Option(help="Only this layer, counted from 0.", show_default=False)]
 ModelOption = Annotated[
     Path | None,
     Option(
         help="A model that reads --text now, instead of a recording; or the model of the recording, for what needs it.",
+        autocompletion=completion.models,
         show_default=False,
     ),
 ]
 TextOption = Annotated[
-    list[Path] | None, Option(help="The text that --model reads; may be repeated.", show_default=False)
+    list[Path] | None,
+    Option(help="The text that --model reads; - is standard input; may be repeated.", show_default=False),
 ]
 SeedOption = Annotated[int, Option(help="Seed of everything random.")]
 PenaltyOption = Annotated[

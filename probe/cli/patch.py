@@ -196,7 +196,9 @@ def _directions(path: Path) -> Sequence[float]:
     import numpy as np
 
     from activations.errors import ActivationError
+    from activations.files import check_is_file
 
+    check_is_file(path, "file of directions")
     try:
         with path.open("rb") as file:
             directions: Sequence[float] = np.load(file, allow_pickle=False)

@@ -1,9 +1,11 @@
 """Options of how text files are read, and of how a model reads them, declared once for all commands."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from probe.cli.option_groups import spelled
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from activations.texts.vocab import Vocabulary
 
 
+_SILENT_SECONDS = 3.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextOptions:
     """Options of how text files are read."""
@@ -50,7 +55,8 @@ class TextOptions:
         """Read text files into a corpus."""
         from activations.texts.corpus import Corpus
 
-        return Corpus.read(*paths, encoding=self.encoding, newlines=self.newlines, documents=self.documents)
+        with _said_if_slow(paths):
+            return Corpus.read(*paths, encoding=self.encoding, newlines=self.newlines, documents=self.documents)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +155,33 @@ class ReadingOptions(RuledTextOptions):
             values = value if isinstance(value, list | tuple) else [value]
             words += [option] if value is True else [word for one in values for word in (option, str(one))]
         return words
+
+
+@contextmanager
+def _said_if_slow(paths: Sequence[Path]) -> Iterator[None]:
+    """Say which pipe is waited for, if one that is read does not come to its end for some seconds."""
+    from activations.files import is_pipe
+    from activations.texts.text_streams import is_standard_input, text_name
+
+    pipes = [text_name(path) for path in paths if is_standard_input(path) or is_pipe(path)]
+    if not pipes:
+        yield
+        return
+    timer = Timer(_SILENT_SECONDS, warn, [f"waiting for the end of {' and '.join(pipes)}"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def say_what_is_not_kept(paths: Sequence[Path] | None, job: str) -> None:
+    """Say what a job that was interrupted will need, if its text is standard input."""
+    from activations.texts.text_streams import is_standard_input
+
+    if any(is_standard_input(path) for path in paths or ()):
+        warn(f"the text is read from standard input, and not kept: {job} that is interrupted needs it once more")
 
 
 def load_or_build(path: Path, model_factory: str | None) -> "CharRNN | CharModel":

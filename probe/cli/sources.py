@@ -42,6 +42,8 @@ class SourceOptions(ReadingOptions):
 
         if subjects.recordings and self.model is not None:
             raise ActivationError("a recording and --model are given; name one of the two")
+        if self.model is None:
+            subjects.say_default()
         paths = subjects.paths
         names = [path.stem for path in paths]
         if len(set(names)) < len(names):

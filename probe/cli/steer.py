@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from typer import BadParameter, Option
 
+from probe.cli import completion
 from probe.cli.analysis_options import check_seed
 from probe.cli.cause_options import CauseSourceOptions
 from probe.cli.option_groups import with_options
@@ -50,7 +51,9 @@ class SteerOptions:
     site: Annotated[
         str | None,
         Option(
-            help="Where the direction is added, such as 1/cell (default: the last hidden state)", show_default=False
+            help="Where the direction is added, such as 1/cell (default: the last hidden state)",
+            autocompletion=completion.sites,
+            show_default=False,
         ),
     ] = None
     alpha: Annotated[str, Option(help="The factors of the direction, with commas between: -1,0,1,2.")] = "1"

@@ -9,7 +9,7 @@ from probe.cli import completion
 from probe.cli.option_groups import with_options
 from probe.cli.options import OverwriteOption, SplitOption, TextsArgument
 from probe.cli.provenance import PROVENANCE, provenance
-from probe.cli.reading import TextOptions
+from probe.cli.reading import TextOptions, say_what_is_not_kept
 from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.training_options import TrainingOptions
@@ -47,6 +47,7 @@ def sweep(
     from probe.training.sweeps import write_sweep
 
     tables.check(*corpus)
+    say_what_is_not_kept(corpus, "a training")
     text = text_options.read(corpus)
     with progress("training") as report:
         result = train_grid(

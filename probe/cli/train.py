@@ -17,7 +17,7 @@ from probe.cli.options import (
     unescaped,
 )
 from probe.cli.provenance import PROVENANCE, provenance
-from probe.cli.reading import RuledTextOptions, warn_of_replaced
+from probe.cli.reading import RuledTextOptions, say_what_is_not_kept, warn_of_replaced
 from probe.cli.showing import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.training_options import ShapeOptions, TrainingOptions
@@ -168,6 +168,7 @@ def train(
     run.check_inputs(inputs)
     trained = None if start.from_model is None else load_model(start.from_model)
     rule = text_options.rule(PLAIN if trained is None else trained.reading_rule)
+    say_what_is_not_kept(inputs, "a training")
     text = text_options.read(corpus)
     parts = [text, text_options.read(held_out)] if held_out else text.cut(shares_of(split))
     model: ModelConfig | CharRNN = trained or shape.model_config(len(parts[0]))

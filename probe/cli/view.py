@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from typer import BadParameter, Option
 
+from probe.cli import completion
 from probe.cli.analysis_options import SiteOptions, TargetOptions, report_kept
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
@@ -52,6 +53,7 @@ class TrackOptions:
         Option(
             help="A unit, such as 0/cell/226; or a site, such as 0/cell, which stands for some of its units. May be "
             "repeated.",
+            autocompletion=completion.units,
             show_default=False,
         ),
     ] = None

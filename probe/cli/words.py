@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from typer import BadParameter
 
-from probe.cli.showing import to_standard_error
+from probe.cli.showing import to_standard_error, warn
 
 DEFAULT_RECORDING = Path("activations.h5")
 _NAME_OR_PATH = re.compile(r"[\w./\\-]+")  # what may be a misspelled name or a path, and runs no file of the user's
@@ -23,6 +23,11 @@ class Subjects(NamedTuple):
 
     hypotheses: list[str]
     recordings: list[Path]
+
+    def say_default(self) -> None:
+        """Say on standard error that the default recording is read, if none is named and there is one."""
+        if not self.recordings and DEFAULT_RECORDING.is_file():
+            say_default_recording()
 
     @property
     def paths(self) -> list[Path]:
@@ -49,6 +54,11 @@ def tell_apart(words: Iterable[str] | None, hypotheses: Iterable[str] | None) ->
             _check_name(word)
             named.append(word)
     return Subjects(list(dict.fromkeys([*named, *(hypotheses or ())])), recordings)
+
+
+def say_default_recording() -> None:
+    """Say which recording is read where none is named."""
+    warn(f"reading {DEFAULT_RECORDING} in this folder, since no recording is named")
 
 
 def one_recording(path: str | None) -> Subjects:

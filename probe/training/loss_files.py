@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from activations.errors import ActivationError
+from activations.files import check_is_file
 from activations.results import Result, TableCell
 from probe.pictures.figures import LEGEND, STYLES, literal, new_axes
 
@@ -84,6 +85,7 @@ def read_losses(path: Path) -> TrainingLosses:
     """
     folder = run_folder(path)
     file = folder / LOSSES_FILE
+    check_is_file(file, "table of losses")
     try:
         with file.open(newline="", encoding="utf-8") as lines:
             table = csv.DictReader(lines)

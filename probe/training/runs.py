@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from activations.errors import ActivationError
-from activations.files import check_new, make_folder, replacing
+from activations.files import check_is_file, check_new, make_folder, replacing
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import TrainingRecord, model_sha256, save_model, training_record
 from activations.models.sampling import default_prompt, write_texts
@@ -249,6 +249,7 @@ class Run:
         loss = f", {snapshot.rows[-1].loss:.3f} nats per character" if snapshot.rows else ""
         head = f"=== after {snapshot.update:,} updates{loss} ===\n"
         path = self.folder / "samples.txt"
+        check_is_file(path, "file of samples")
         before = path.read_bytes().decode() if path.exists() else ""  # line ends as they are
         if head in before:  # written before the training was interrupted
             before = before[: before.index(head)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from activations.errors import ActivationError
+from activations.files import check_is_file
 from probe.training.swept_models import Sweep, SweptModel
 
 RESULTS_FILE, OVERLAP_FILE = "results.csv", "overlap.csv"
@@ -46,6 +47,7 @@ def read_sweep(folder: Path) -> Sweep:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
+    check_is_file(path, "table of a sweep")
     with path.open(newline="", encoding="utf-8") as lines:
         return list(csv.DictReader(lines))
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from activations.errors import ActivationError
+from activations.file_kinds import START_BYTES
+from activations.files import is_pipe
 from activations.importers.contents import Contents
 from activations.importers.files import read_contents
 from activations.importers.vocabulary.token_names import vocabulary_of
@@ -24,6 +26,7 @@ from activations.importers.vocabulary.token_tables import (
 )
 from activations.texts.codes import codes_to_text
 from activations.texts.corpus import Corpus
+from activations.texts.text_streams import is_standard_input, open_text, text_name
 from activations.texts.vocab import Vocabulary
 
 SPELLINGS = "printable, sorted:FILE, json:FILE, pickle:FILE, file:NAME, chars:STRING, code-points"
@@ -171,19 +174,24 @@ def _sorted(path: Path, n_characters: int, encoding: str, newlines: str) -> Foun
     characters = set(_characters_of(corpus))
     characters_by_way = {"": characters}
     if newlines == "keep" and "\r" in characters:
-        characters_by_way[", with CRLF read as LF"] = set(
-            _characters_of(Corpus.read(path, encoding=encoding, newlines="lf"))
-        )
-    with path.open("rb") as file:
-        has_bom = file.read(3) == codecs.BOM_UTF8
-    if has_bom:
+        characters_by_way[", with CRLF read as LF"] = characters - {"\r"} | {"\n"}
+    if _has_byte_order_mark(path):
         characters_by_way |= {
             f"{way}, with its byte-order mark": chars | {_BOM} for way, chars in characters_by_way.items()
         }
     fitting = [way for way, chars in characters_by_way.items() if len(chars) == n_characters]
     if "" in fitting or len(fitting) != 1:
-        return _checked(sorted(characters), n_characters, f"the sorted characters of {path}")
-    return _checked(sorted(characters_by_way[fitting[0]]), n_characters, f"the sorted characters of {path}{fitting[0]}")
+        return _checked(sorted(characters), n_characters, f"the sorted characters of {text_name(path)}")
+    source = f"the sorted characters of {text_name(path)}{fitting[0]}"
+    return _checked(sorted(characters_by_way[fitting[0]]), n_characters, source)
+
+
+def _has_byte_order_mark(path: Path) -> bool:
+    """Tell whether a text begins with the mark of UTF-8; False for a pipe, which cannot be read twice."""
+    if is_standard_input(path) or is_pipe(path):
+        return False
+    with open_text(path, START_BYTES) as stream:
+        return stream.start.startswith(codecs.BOM_UTF8)
 
 
 def _characters_of(corpus: Corpus) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from activations.errors import ActivationError
-from activations.files import replacing
+from activations.files import check_is_file, replacing
 
 FORMAT = "char-probe training"
 _VERSION = 1
@@ -38,6 +38,7 @@ def load_state(path: Path, key: Mapping[str, object]) -> dict[str, Any]:
     Raises:
         ActivationError: If the state is of another training, is damaged, or has another version.
     """
+    check_is_file(path, "state of a training")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         is_ours = (content["format"], content["format_version"]) == (FORMAT, _VERSION)

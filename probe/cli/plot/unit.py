@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter
 
+from probe.cli import completion
 from probe.cli.analysis_options import TargetOptions
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
@@ -21,7 +22,12 @@ _NAME = "unit"
 
 @with_options
 def unit(
-    unit: Annotated[str, Argument(help="Written layer/signal/index, such as 1/cell/37.", show_default=False)],
+    unit: Annotated[
+        str,
+        Argument(
+            help="Written layer/signal/index, such as 1/cell/37.", autocompletion=completion.units, show_default=False
+        ),
+    ],
     words: WordsArgument = None,
     hypotheses: HypothesesOption = None,
     *,

@@ -1,0 +1,126 @@
+"""What is no regular file is read or refused by the command: never a hang, and never a traceback."""
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import Command, rows
+from planting import random_model
+
+from activations.models.checkpoints import save_model
+from activations.recordings.recording import Recording
+
+TEXT = 'He said "so" and "no", they say.\n' * 200
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`corpus.txt`, an untrained `model.pt`, and a pipe that nobody writes to."""
+    monkeypatch.chdir(tmp_path)
+    Path("corpus.txt").write_text(TEXT, encoding="utf-8")
+    save_model(random_model(TEXT), "model.pt")
+    os.mkfifo("pipe")
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of bash, in which `probe` is that of this checkout."""
+    home = Path(__file__).parents[1]
+    probe = f'probe() {{ "{sys.executable}" -m probe "$@"; }}; set -o pipefail; {command}'
+    env = {**os.environ, "PYTHONPATH": str(home), "COLUMNS": "200"}
+    return subprocess.run(["bash", "-c", probe], capture_output=True, text=True, env=env, timeout=60)
+
+
+def test_a_text_may_come_from_standard_input_or_a_pipe(run: Command) -> None:
+    """The recording of a compressed, a piped and a plain text are the same but for the name."""
+    Path("corpus.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
+    result = shell("cat corpus.txt.gz | probe extract model.pt - -o piped.h5 --force --json")
+    assert result.returncode == 0
+    assert "not kept: an extraction that is interrupted needs it once more" in result.stderr
+    assert shell("probe extract model.pt <(zcat corpus.txt.gz) -o fifo.h5 --force").returncode == 0
+    assert run("extract", "model.pt", "corpus.txt", "-o", "plain.h5", "--force")[0] == 0
+    hashes = set()
+    for name in ("piped", "fifo", "plain"):
+        with Recording(f"{name}.h5") as recording:
+            hashes.add(recording.corpus.sha256)
+            if name == "piped":
+                assert [document.name for document in recording.corpus.documents] == ["standard input"]
+    assert len(hashes) == 1
+    row = rows(result.stdout)[0]
+    assert row["n_chars"] == len(TEXT)
+
+
+def test_standard_input_is_taken_once(run: Command) -> None:
+    result = shell("probe train - --held-out - < corpus.txt")
+    assert result.returncode == 1
+    assert "is named as a text a second time, and can be read only once" in result.stderr.splitlines()[-1]
+    assert "standard input (-) is a device, not a text" in shell("probe evaluate model.pt - < /dev/zero").stderr
+    assert "standard input is closed" in shell("probe evaluate model.pt - <&-").stderr
+
+
+PIPE = "pipe is a FIFO"
+NO_FILES = {
+    "sample pipe": f"{PIPE}, and a model is a file; check its path",
+    "sample /dev/zero": "/dev/zero is a device, and a model is a file; check its path",
+    "sample .": ". is a folder, and a model is a file; check its path",
+    "extract pipe corpus.txt": f"{PIPE}, and a model is a file; check its path",
+    "extract model.pt /dev/zero": "/dev/zero is a device, not a text; name a file, or - for standard input",
+    "extract model.pt corpus.txt -o pipe": "cannot write pipe: it is a FIFO, which a file must not replace",
+    "extract model.pt corpus.txt -o /dev/null": "cannot write /dev/null: it is a device, which a file must not replace",
+    "evaluate model.pt corpus.txt --csv /dev/x.csv": "cannot write /dev/x.csv: it is in a folder of the system",
+    "import pipe -o x.pt": "cannot read pipe: it is a FIFO, and a model is a file",
+    "import /dev/zero -o x.pt": "cannot read /dev/zero: it is a device, and a model is a file",
+    "import model.pt -o x.pt --vocab pickle:pipe": "cannot read pipe: it is a FIFO, and a model is a file",
+    "import model.pt -o x.pt --model-factory pipe:build": f"{PIPE}, and a file of Python is a file",
+    "check pipe": f"{PIPE}, and a model is a file; check its path",
+    "check /dev/zero": "/dev/zero is a device, and a model is a file; check its path",
+    "rank in_quotes ./pipe.h5": "pipe.h5 is not a recording: not an HDF5 file",
+    "hypotheses --show labels:pipe corpus.txt": "pipe is neither a file nor a folder with labels; check its path",
+    "hypotheses --show labels:/dev/zero corpus.txt": "/dev/zero is neither a file nor a folder with labels",
+    "hypotheses --show pipe.py:name corpus.txt": "pipe.py is no file to take the hypothesis 'name' from",
+    "fit in_quotes --model model.pt --text corpus.txt --apply pipe": f"{PIPE}, and a file of probes is a file",
+    "train corpus.txt --from pipe -o new.pt": f"{PIPE}, and a model is a file; check its path",
+    "plot losses pipe": "there is no training of pipe",
+}
+
+
+@pytest.mark.parametrize("command", list(NO_FILES))
+def test_what_is_no_file_is_refused_at_once(run: Command, command: str) -> None:
+    for name in ("pipe.h5", "pipe.py"):
+        os.mkfifo(name)
+    status, out, err = run(*command.split())
+    assert status == 1
+    assert NO_FILES[command] in out + err
+    assert "Traceback" not in err
+
+
+def test_a_file_of_another_kind_is_called_what_it_is_where_a_model_is_expected(run: Command) -> None:
+    Path("paper.pdf").write_bytes(b"%PDF-1.7\n1 0 obj")
+    status, _, err = run("sample", "paper.pdf")
+    assert status == 1
+    assert "paper.pdf is a PDF document, not a checkpoint of `probe train`" in err
+    status, _, err = run("import", "paper.pdf", "-o", "x.pt")
+    assert status == 1
+    assert "cannot read paper.pdf: it is a PDF document, not a model" in err
+    status, _, err = run("extract", "model.pt", "model.pt", "-o", "x.h5")
+    assert status == 1
+    assert "model.pt is a file of PyTorch, such as a model, not a text" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (gzip.compress(b"0\n1\n"), "x.csv is compressed by gzip; labels are read from CSV, TSV or JSON Lines"),
+        (b"PK\x03\x04....", "x.csv is a zip archive, such as of Excel; labels are read from"),
+        (b"PAR1....", "x.csv is a table in Parquet; labels are read from"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_what_it_is_where_labels_are_expected(
+    run: Command, content: bytes, expected: str
+) -> None:
+    Path("x.csv").write_bytes(content)
+    status, _, err = run("hypotheses", "--show", "labels:x.csv", "corpus.txt")
+    assert status == 1
+    assert expected in err
