@@ -14,6 +14,7 @@ import torch
 from activations.errors import ActivationError
 from activations.files import replacing
 from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.system_errors import reason
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.vocab import Vocabulary
 
@@ -148,7 +149,7 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ActivationError(f"there is no model {path}; make one with `probe train corpus.txt -o {path}`") from error
     except OSError as error:
-        raise ActivationError(f"cannot read the model {path}: {error.strerror or error}") from error
+        raise ActivationError(f"cannot read the model {path}: {reason(error)}") from error
     except UnpicklingError as error:
         raise ActivationError(RUNS_CODE.format(path)) from error
     except ActivationError:

@@ -1,6 +1,5 @@
 """Reading a recording: a source of blocks on disk."""
 
-import json
 import mmap
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,12 +20,13 @@ from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings.format import layout
 from activations.recordings.format.checksums import checksums, dataset_checksum, rows_of
 from activations.recordings.format.grid import Grid
-from activations.recordings.format.structure import selection_of, token_rows_of
+from activations.recordings.format.metadata import read_metadata
+from activations.recordings.format.structure import token_rows_of
 from activations.recordings.vetting import VETTER
 from activations.site_names import AnySites, resolve_sites
+from activations.system_errors import reading, reason
 from activations.texts.codes import Codes, codes_to_text, concatenate_codes, narrowest
 from activations.texts.corpus import Corpus, Document
-from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
@@ -65,27 +65,32 @@ class Recording(NamedActivations):
         """
         self.path = Path(path)
         _check_file(self.path)
-        self._file = h5py.File(self.path, "r")
+        with reading(self.path):
+            self._file = h5py.File(self.path, "r")
         try:
-            self._attrs = dict(self._file.attrs)
-            self.corpus = self._read_corpus()
-            self.vocabulary = self._read_vocabulary()
-            self.selection = selection_of(self._file)
-            self.reading_rule = self._read_rule()
-            self._contents = json.loads(self._attrs["contents"])
-            self.facts = layout.sites_from_attributes(self._attrs, self._contents)
-            self.sites: Mapping[Site, int] = {site: facts.n_units for site, facts in self.facts.items()}
-            self.tokens = token_rows_of(self._file)
-            documents, rows = self.corpus.documents, self.selection
-            if self.tokens is not None:
-                documents, rows = self.tokens.documents_in_rows(documents), Selection.of(self.tokens.n_rows)
-                for token_path in layout.TOKENS:
-                    self._check_whole(token_path)
-            self._grid = Grid(documents, rows, int(self._attrs["block_chars"]))
+            with reading(self.path):
+                self._open()
         except BaseException:
             self.close()
             raise
         self._verified: dict[str, NDArray[np.bool_]] = {}
+
+    def _open(self) -> None:
+        """Read all but activations and predictions."""
+        self._metadata = read_metadata(self._file)
+        self.corpus = self._read_corpus()
+        self.vocabulary = self._read_vocabulary()
+        self.selection = self._metadata.selection(len(self.corpus))
+        self.reading_rule = self._metadata.reading_rule
+        self.facts = self._metadata.facts
+        self.sites: Mapping[Site, int] = {site: facts.n_units for site, facts in self.facts.items()}
+        self.tokens = token_rows_of(self._file, self._metadata)
+        documents, rows = self.corpus.documents, self.selection
+        if self.tokens is not None:
+            documents, rows = self.tokens.documents_in_rows(documents), Selection.of(self.tokens.n_rows)
+            for token_path in layout.TOKENS:
+                self._check_whole(token_path)
+        self._grid = Grid(documents, rows, self._metadata.block_chars)
 
     def __enter__(self) -> Self:
         return self
@@ -99,24 +104,21 @@ class Recording(NamedActivations):
         """Close the file of the recording."""
         self._file.close()
 
-    @cached_property
+    @property
     def description(self) -> dict[str, Any]:
         """The attributes of the file: model, lanes, loss, software, date."""
-        return {
-            name: json.loads(value) if name in layout.JSON_ATTRIBUTES else _plain(value)
-            for name, value in self._attrs.items()
-        }
+        return dict(self._metadata.description)
 
     @property
     def predictions(self) -> list[str]:
         """The kinds of prediction that were recorded."""
-        paths = (path for path in self._contents if path.startswith(layout.PREDICTIONS))
+        paths = (path for path in self._metadata.contents if path.startswith(layout.PREDICTIONS))
         return sorted(path.removeprefix(layout.PREDICTIONS) for path in paths)
 
     @property
     def model_sha256(self) -> str:
         """Hash of the model that was recorded, in hexadecimal; empty if the file does not say."""
-        return str(self._attrs.get("model_sha256", ""))
+        return self._metadata.model_sha256
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """Return the dtype of a site's activations."""
@@ -226,7 +228,9 @@ class Recording(NamedActivations):
                     f"{path} has {n_values:,} values that are not numbers (NaN or infinite), at {n_chars:,} of "
                     f"{self.selection.n_chars:,} characters, the first of them {first:,}"
                 )
-        yield from (f"damaged in {p}" for p in self._contents if p not in self._mapped and not self._is_sound(p))
+        yield from (
+            f"damaged in {p}" for p in self._metadata.contents if p not in self._mapped and not self._is_sound(p)
+        )
 
     def _rows_between(self, start: int, stop: int | None) -> tuple[int, int]:
         """Return the rows of the recorded characters, or of the last characters of tokens, of a passage."""
@@ -253,25 +257,9 @@ class Recording(NamedActivations):
     def _read_vocabulary(self) -> Vocabulary:
         characters = codes_to_text(self._read_codes("vocab"))
         try:
-            return Vocabulary(characters, self._attrs["replacement"] or None, self._json_object("token_names"))
+            return Vocabulary(characters, self._metadata.replacement, self._metadata.token_names)
         except ActivationError as error:
             raise ActivationError(f"{self.path} cannot be used: {error}") from error
-
-    def _read_rule(self) -> ReadingRule:
-        try:
-            return ReadingRule.from_data(self._json_object("reading_rule"))
-        except ActivationError as error:
-            raise ActivationError(f"{self.path} cannot be used: {error}") from error
-
-    def _json_object(self, attribute: str) -> dict[str, Any]:
-        """Read an attribute that is a JSON object; a missing one is empty."""
-        try:
-            data = json.loads(self._attrs.get(attribute, "{}"))
-        except (TypeError, ValueError):
-            data = None
-        if not isinstance(data, dict):
-            raise ActivationError(f"its attribute {attribute!r} is no JSON object")
-        return data
 
     def _read_codes(self, path: str) -> Codes:
         codes = concatenate_codes([narrowest(rows) for rows in rows_of(self._file[path])])
@@ -310,7 +298,8 @@ class Recording(NamedActivations):
 
     def _damaged_blocks(self, path: str, numbers: range) -> Iterator[int]:
         """Give the blocks whose rows do not fit their checksums."""
-        expected = self._file[layout.checksum_path(path)][numbers.start : numbers.stop]
+        with reading(self.path):
+            expected = self._file[layout.checksum_path(path)][numbers.start : numbers.stop]
         firsts = self._grid.first_rows[numbers.start : numbers.stop]
         lasts = self._grid.last_rows[numbers.start : numbers.stop]
         actual = checksums(self._mapped[path][firsts[0] : lasts[-1]], lasts - firsts)
@@ -338,7 +327,8 @@ class Recording(NamedActivations):
 
     def _is_sound(self, path: str) -> bool:
         """Does a dataset fit its single checksum?"""
-        return bool(dataset_checksum(self._file[path]) == self._file[layout.checksum_path(path)][0])
+        with reading(self.path):
+            return bool(dataset_checksum(self._file[path]) == self._file[layout.checksum_path(path)][0])
 
     @cached_property
     def _mapped(self) -> dict[str, NDArray[Any]]:
@@ -349,7 +339,7 @@ class Recording(NamedActivations):
 
     @cached_property
     def _map(self) -> mmap.mmap:
-        with self.path.open("rb") as file:
+        with reading(self.path), self.path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def _release_memory(self) -> None:
@@ -389,8 +379,4 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(len(_SIGNATURE))
     except OSError as error:
-        raise ActivationError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+        raise ActivationError(f"cannot read {path}: {reason(error)}") from error

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from activations.errors import ActivationError
+from activations.system_errors import reason
 from activations.texts.codes import CHUNK_CHARS, Codes, codes_in_pieces, narrowest, text_to_codes
 
 
@@ -51,7 +52,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ActivationError(f"cannot read the text {path}: {error.strerror or error}") from error
+        raise ActivationError(f"cannot read the text {path}: {reason(error)}") from error
 
 
 def _decode(path: Path, raw: bytes, encoding: str) -> str:

@@ -17,6 +17,7 @@ from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.files import replacing
 from activations.results import Result
+from activations.system_errors import reason
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from hypotheses.labels import Kind
@@ -293,7 +294,6 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
     except AnalysisError:
         raise
     except OSError as error:
-        reason = error.strerror or error
-        raise AnalysisError(f"cannot read {path}: {reason}; `probe fit --save` writes such a file") from error
+        raise AnalysisError(f"cannot read {path}: {reason(error)}; `probe fit --save` writes such a file") from error
     except (*_DAMAGES, MemoryError) as error:
         raise AnalysisError(f"{path} is damaged, or holds no probes; write some with `probe fit --save`") from error
