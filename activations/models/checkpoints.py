@@ -45,6 +45,7 @@ _SAVED_GLOBALS = {
     "torch FloatStorage",
     "torch HalfStorage",
 }
+_SHOWN_CHARS = 300  # of what is wrong
 _MAX_PICKLE_BYTES = 50_000_000
 TrainingRecord = Mapping[str, Any]
 """What a checkpoint says about a training: settings, losses and hashes by name; see `Training.record`."""
@@ -112,10 +113,10 @@ def load_model(path: Path | str) -> CharRNN:
         model.initialisation = str(content["training"].get("initialisation", "default"))
         model.load_state_dict({name: weight.float() for name, weight in content["weights"].items()})
     except ActivationError as error:
-        raise ActivationError(f"{path} is a damaged checkpoint: {error}") from error
+        raise ActivationError(f"{path} is a damaged checkpoint: {str(error)[:_SHOWN_CHARS]}") from error
     except _MALFORMED as error:
-        reason = str(error).splitlines()[0]
-        raise ActivationError(f"{path} is a damaged checkpoint ({reason}); make it again with `probe train`") from error
+        detail = (str(error).splitlines() or [type(error).__name__])[0][:_SHOWN_CHARS]
+        raise ActivationError(f"{path} is a damaged checkpoint ({detail}); make it again with `probe train`") from error
     return model.eval()
 
 
@@ -160,7 +161,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ActivationError(NOT_OURS.format(path))
     if content.get("format_version") != VERSION:
         raise ActivationError(
-            f"{path} is a checkpoint of version {content.get('format_version')}, and this program reads "
+            f"{path} is a checkpoint of version {str(content.get('format_version'))[:20]}, and this program reads "
             f"version {VERSION}; upgrade char-probe"
         )
     return content

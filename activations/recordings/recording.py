@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from activations.blocks import Block, thin_out
 from activations.errors import ActivationError
 from activations.lazy_activations import NamedActivations
-from activations.predictions import LOG_PROB
+from activations.predictions import LOG_PROB, TOP_IDS
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings.format import layout
 from activations.recordings.format.checksums import checksums, dataset_checksum, rows_of
@@ -35,6 +35,7 @@ _READ_CHARS = 4096  # of a block, at least
 _READ_BYTES = 1 << 22  # of a block, where characters have few
 _HELD_BYTES = 1 << 25
 _LAST_CODE_POINT = 0x10FFFF
+_UNKNOWN_IDS = "has ids of characters that are not in /vocab"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -207,10 +208,12 @@ class Recording(NamedActivations):
         n_blocks = len(self._mapped) * len(self._grid)
         for number, path in enumerate(self._mapped):
             n_values = n_chars = n_bytes = 0
+            has_unknown_ids = False
             first: int | None = None
             for run in self._grid.runs(_READ_CHARS):
                 for block in self._damaged_blocks(path, run):
                     yield f"damaged in {path}, characters {self._grid.starts[block]:,} to {self._grid.stops[block]:,}"
+                has_unknown_ids = has_unknown_ids or self._has_unknown_ids(path, run)
                 n_by_row = self._count_not_numbers(path, run)
                 n_values += int(n_by_row.sum())
                 n_chars += int(np.count_nonzero(n_by_row))
@@ -223,6 +226,8 @@ class Recording(NamedActivations):
                     n_bytes = 0
                 progress(number * len(self._grid) + run.stop, n_blocks)
             self._release_memory()
+            if has_unknown_ids:
+                yield f"{path} {_UNKNOWN_IDS}"
             if n_values:
                 yield (
                     f"{path} has {n_values:,} values that are not numbers (NaN or infinite), at {n_chars:,} of "
@@ -294,7 +299,16 @@ class Recording(NamedActivations):
                 f"{self.path} is damaged in {path}, characters {self._grid.starts[number]:,} to "
                 f"{self._grid.stops[number]:,}; extract it again"
             )
+        if self._has_unknown_ids(path, numbers):
+            raise ActivationError(f"{self.path} cannot be used: {path} {_UNKNOWN_IDS}; extract it again")
         verified[numbers.start : numbers.stop] = True
+
+    def _has_unknown_ids(self, path: str, numbers: range) -> bool:
+        """Are there ids of characters, in some blocks, that the vocabulary does not have?"""
+        if path != layout.prediction_path(TOP_IDS):
+            return False
+        rows = self._mapped[path][self._grid.first_rows[numbers[0]] : self._grid.last_rows[numbers[-1]]]
+        return bool((rows >= len(self.vocabulary)).any())
 
     def _damaged_blocks(self, path: str, numbers: range) -> Iterator[int]:
         """Give the blocks whose rows do not fit their checksums."""
