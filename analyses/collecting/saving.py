@@ -25,7 +25,7 @@ _PLURALS = {"statistic": "statistics", "model": "models", "text": "texts", "sele
 _FORMAT, _VERSION = "character statistics", 1
 _HEADER = "header"
 _DAMAGES = (  # errors that reading a damaged file may raise
-    ValueError, KeyError, AttributeError, EOFError, NotImplementedError, RuntimeError, struct.error, zlib.error,
+    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, RuntimeError, struct.error, zlib.error,
     zipfile.BadZipFile,
 )  # fmt: skip
 

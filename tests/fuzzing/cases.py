@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from activations.errors import ActivationError
 from activations.importers.foreign_files import check_any_model
 from activations.importers.importing import import_model
 from activations.models.checkpoints import load_model
+from activations.reading.extraction import extract
 from activations.recordings.checking import check
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from analyses.errors import AnalysisError
+from analyses.probing.kept_probes import Probe, load_probes
 from fuzzing.changes import (
     Rng,
     change_attributes,
@@ -34,7 +36,7 @@ from fuzzing.changes import (
     pick,
     seal,
 )
-from fuzzing.samples import TEXT, Samples
+from fuzzing.samples import LONG_TEXT, TEXT, Samples, live_of
 from hypotheses.errors import HypothesisError
 from hypotheses.registry import get
 
@@ -341,12 +343,61 @@ def label_file(case: Case) -> str:
     return "read"
 
 
+def kept_probes(case: Case) -> str:
+    """Damage kept probes, or change what their file says of them: they are refused, or read as they were."""
+    path = case.write("a.npz", case.samples.probes)
+    expected = [_contents_of(probe) for probe in load_probes(path)]
+    if is_damaged := case.rng.random() < 0.6:
+        path.write_bytes(damaged(case.samples.probes, case.rng))
+    else:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        name = str(pick(case.rng, list(arrays)))
+        if arrays[name].dtype.kind == "U":
+            arrays[name] = np.array(json.dumps(changed_value(json.loads(str(arrays[name])), case.rng)))
+        else:
+            changes = (arrays[name][:-1], arrays[name].astype("f2"), arrays[name] * float("nan"), np.array("text"))
+            arrays[name] = pick(case.rng, changes)
+        np.savez(path, **arrays)
+    try:
+        probes = load_probes(path)
+    except AnalysisError as error:
+        _show(error)
+        return "refused"
+    if is_damaged and [_contents_of(probe) for probe in probes] != expected:
+        raise Fault("a change of probes was not noticed")
+    for probe in probes:
+        _show(probe)
+    return "read"
+
+
+def _contents_of(probe: Probe) -> dict[str, object]:
+    values = {field.name: getattr(probe, field.name) for field in fields(probe)}
+    return {name: value.tobytes() if isinstance(value, np.ndarray) else value for name, value in values.items()}
+
+
+def unfinished_recording(case: Case) -> str:
+    """Damage the journal of an interrupted extraction, and extract again: to the same recording."""
+    part, journal, whole = case.samples.unfinished
+    case.write("a.h5.part", part)
+    case.write("a.h5.journal", damaged(journal, case.rng))
+    checkpoint = case.write("0.pt", case.samples.checkpoints[0])
+    live = live_of(checkpoint, [LONG_TEXT], 1)
+    result = extract(live, case.folder / "a.h5", force=True)
+    values, expected = _read_all(result.path), _sound_values(whole)
+    if {name: value for name, value in values.items() if name != "description"} != {
+        name: value for name, value in expected.items() if name != "description"
+    }:
+        raise Fault("an extraction that was continued differs")
+    return "extracted"
+
+
 CaseKind = Callable[[Case], str]
 KINDS: dict[str, CaseKind] = {
     function.__name__: function
     for function in (
         damaged_recording, changed_metadata, changed_values, changed_structure, damaged_checkpoint, changed_checkpoint,
-        foreign_model, changed_json_model, text, label_file,
+        foreign_model, changed_json_model, text, label_file, kept_probes, unfinished_recording,
     )
 }  # fmt: skip
 """The kinds of case by name; each is as frequent as the others."""

@@ -3,7 +3,8 @@
 import gzip
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from activations.models.checkpoints import load_model, save_model
 from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
+from activations.units import Site, Unit
+from analyses.probing.kept_probes import Probe, save_probes
 
 TEXT = 'some "text", and some (more) of it: 12 é.\n' * 12
+LONG_TEXT = TEXT * 40
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,9 @@ class Samples:
         models: Other programs' models, by the ending of the file's name.
         texts: Texts in several encodings.
         labels: Label files for `TEXT`, by the ending of the file's name.
+        probes: Kept probes of the first recording.
+        unfinished: The recording and the journal that an interrupted extraction of `LONG_TEXT` left, and the recording
+            that it makes in one go.
     """
 
     recordings: tuple[bytes, ...]
@@ -39,6 +46,8 @@ class Samples:
     models: tuple[tuple[str, bytes], ...]
     texts: tuple[bytes, ...]
     labels: tuple[tuple[str, bytes], ...]
+    probes: bytes
+    unfinished: tuple[bytes, bytes, bytes]
 
 
 def make_samples(folder: Path) -> Samples:
@@ -50,11 +59,54 @@ def make_samples(folder: Path) -> Samples:
         checkpoints.append((folder / f"{number}.pt").read_bytes())
     recordings = []
     for number, texts in enumerate(([TEXT], [TEXT[:200], TEXT[200:]])):
-        live = LiveActivations(
-            load_model(folder / f"{number}.pt"), Corpus.from_texts(texts), n_lanes=1 + number, warm_up_chars=0
-        )
+        live = live_of(folder / f"{number}.pt", texts, n_lanes=1 + number)
         recordings.append(extract(live, folder / f"{number}.h5", force=True).path.read_bytes())
-    return Samples(tuple(recordings), tuple(checkpoints), tuple(_models(folder)), tuple(_texts()), tuple(_labels()))
+    save_probes(folder / "probes.npz", [_probe(model.vocabulary.characters) for model in models])
+    return Samples(
+        tuple(recordings),
+        tuple(checkpoints),
+        tuple(_models(folder)),
+        tuple(_texts()),
+        tuple(_labels()),
+        (folder / "probes.npz").read_bytes(),
+        _unfinished(folder),
+    )
+
+
+def _probe(made_by: str) -> Probe:
+    site = Site("0/hidden")
+    return Probe(
+        hypothesis="vowel",
+        kind="binary",
+        site="0/hidden",
+        sites={site: 4},
+        units=tuple(Unit(site, n) for n in range(4)),
+        weights=np.arange(4.0)[:, None],
+        intercept=np.zeros(1),
+        mean=np.zeros(4),
+        scale=np.ones(4),
+        held_out=np.array([[0, 100]]),
+        made_by=made_by,
+    )
+
+
+def live_of(checkpoint: Path, texts: Sequence[str], n_lanes: int) -> LiveActivations:
+    """Return the reading of which a recording is made."""
+    return LiveActivations(load_model(checkpoint), Corpus.from_texts(texts), n_lanes=n_lanes, warm_up_chars=0)
+
+
+def _unfinished(folder: Path) -> tuple[bytes, bytes, bytes]:
+    """Interrupt an extraction of a longer text after its first checkpoint."""
+    live, path = live_of(folder / "0.pt", [LONG_TEXT], 1), folder / "broken.h5"
+    whole = extract(live, folder / "whole.h5", force=True).path.read_bytes()
+
+    def interrupt(n_done: int, n_all: int) -> None:
+        if (folder / "broken.h5.journal").exists():
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        extract(live, path, force=True, checkpoint_s=0.0, progress=interrupt)
+    return (folder / "broken.h5.part").read_bytes(), (folder / "broken.h5.journal").read_bytes(), whole
 
 
 def _models(folder: Path) -> list[tuple[str, bytes]]:
