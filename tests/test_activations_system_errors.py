@@ -112,6 +112,14 @@ def test_a_recording_that_the_system_cannot_read_is_not_called_damaged(
         Recording(tmp_path / "a.h5")
 
 
+def test_a_recording_that_another_program_writes_is_not_called_damaged(live: LiveActivations, tmp_path: Path) -> None:
+    content = extract(live, tmp_path / "a.h5", force=True).path.read_bytes()
+    (tmp_path / "b.h5").write_bytes(content)
+    with h5py.File(tmp_path / "b.h5", "r+"), pytest.raises(ActivationError) as caught:
+        Recording(tmp_path / "b.h5")
+    assert str(caught.value).endswith("b.h5 cannot be used: the system refuses it: another program is using it")
+
+
 def limited(limit: Callable[[], None], program: str) -> tuple[int, str]:
     """The exit status and the output of a program that may use less than this process."""
     done = subprocess.run(

@@ -22,7 +22,7 @@ from activations.recordings.format.checksums import checksums, dataset_checksum,
 from activations.recordings.format.grid import Grid
 from activations.recordings.format.metadata import read_metadata
 from activations.recordings.format.structure import token_rows_of
-from activations.recordings.vetting import VETTER
+from activations.recordings.vetting import REFUSED, VETTER
 from activations.site_names import AnySites, resolve_sites
 from activations.system_errors import reading, reason
 from activations.texts.codes import Codes, codes_to_text, concatenate_codes, narrowest
@@ -376,7 +376,8 @@ def _check_file(path: Path) -> None:
         raise ActivationError(f"{path} is not a recording: not an HDF5 file; `probe extract` writes recordings")
     complaint = VETTER.vet(path)
     if complaint is not None:
-        raise ActivationError(f"{path} cannot be used: {complaint}; extract it again")
+        way_out = "" if complaint.startswith(REFUSED) else "; extract it again"
+        raise ActivationError(f"{path} cannot be used: {complaint}{way_out}")
 
 
 def _exists(path: Path) -> bool:

@@ -21,6 +21,7 @@ from activations.system_errors import is_of_the_system, reason
 _SECONDS = 20
 _BYTES_BESIDES_THE_FILE = 2_000_000_000
 _NO_ANSWER = "the process that was to look at it first has ended"
+REFUSED = "the system refuses it: "
 _CRASHED = "opening it crashes the HDF5 library, or takes too much memory or time"
 
 
@@ -135,7 +136,7 @@ def _look_in_child(path: Path) -> str | None:
         reader, writer = os.pipe()
         child = os.fork()
     except OSError as error:
-        return reason(error)
+        return f"{REFUSED}{reason(error)}"
     if child == 0:
         os.close(reader)
         with suppress(BaseException):  # whatever ends a child without an answer is an answer
@@ -180,5 +181,5 @@ def _look(path: Path) -> str | None:
         with h5py.File(path, "r") as file:
             sentences = complaints(path, file)
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError, ArithmeticError, LookupError) as error:
-        return reason(error) if is_of_the_system(error) else "it is truncated or damaged"
+        return f"{REFUSED}{reason(error)}" if is_of_the_system(error) else "it is truncated or damaged"
     return "; ".join(sentences) or None

@@ -25,8 +25,8 @@ _PLURALS = {"statistic": "statistics", "model": "models", "text": "texts", "sele
 _FORMAT, _VERSION = "character statistics", 1
 _HEADER = "header"
 _DAMAGES = (  # errors that reading a damaged file may raise
-    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, RuntimeError, struct.error, zlib.error,
-    zipfile.BadZipFile,
+    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, RuntimeError, struct.error,
+    zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
 
 
