@@ -3,6 +3,7 @@
 #   make test       the quick tests, on all cores           make check   format, lint, types and import contracts
 #   make test-all   every test, with more random examples   make docs    write docs/hypotheses.md anew
 #   make test-gpu   the tests that need a GPU               make bench   measure how fast things are
+#   make fuzz       damage files at random and open them, until stopped; FUZZ="--seed 1 --state fuzz.json" continues a run
 #   make gallery    run the commands of docs/gallery.md, and draw its pictures anew, in ten minutes
 #   make clean      remove environments, caches, what was built and compiled, and the folder demo
 #
@@ -25,15 +26,15 @@ NOTEBOOKS := $(VENV)/.notebooks
 SHORT_TESTS = $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_activations_models_ngrams.py tests/test_probe_api.py
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
-.PHONY: demo test test-all test-gpu check docs gallery notebooks bench clean
+.PHONY: demo test test-all test-gpu fuzz check docs gallery notebooks bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
 
-# A worker of pytest has one core, so that its libraries need no more threads than one.
-test test-all: export OMP_NUM_THREADS = 1
-test test-all: export OPENBLAS_NUM_THREADS = 1
-test test-all: export NUMBA_NUM_THREADS = 1
+# A worker of pytest has one core, so that its libraries need no more threads than one; fuzzing forks.
+test test-all fuzz: export OMP_NUM_THREADS = 1
+test test-all fuzz: export OPENBLAS_NUM_THREADS = 1
+test test-all fuzz: export NUMBA_NUM_THREADS = 1
 
 test: $(INSTALLED)
 	$(PYTEST) -m "not slow" $(if $(SHORT),$(SHORT_TESTS))
@@ -43,6 +44,9 @@ test-all: $(INSTALLED) $(NOTEBOOKS)
 
 test-gpu: $(INSTALLED)
 	$(BIN)/pytest -m gpu -rs
+
+fuzz: $(INSTALLED)
+	PYTHONPATH=tests $(BIN)/python -m fuzzing $(FUZZ)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

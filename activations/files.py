@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from activations.errors import ActivationError
+from activations.system_errors import is_full, reason
 
 _FOLDERS_OF_SYSTEM = ("/dev/", "/proc/", "/sys/")
 _MEMORY = "/dev/shm"  # which is a folder like others
@@ -115,14 +116,13 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ActivationError(f"cannot make the folder {path}: {error.strerror or error}") from error
+        raise ActivationError(f"cannot make the folder {path}: {reason(error)}") from error
 
 
 def write_error_message(path: Path, error: OSError) -> str:
     """Return a message for the user about a file that could not be written."""
-    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)  # HDF5
     if not path.parent.is_dir():
         return f"cannot write {path}: there is no folder {path.parent}"
-    if is_full:
-        return f"the disk is full: cannot write {path}; make room and run it again, or write to another disk"
-    return f"cannot write {path}: {error.strerror or error}"
+    if is_full(error):
+        return f"{reason(error)}: cannot write {path}; make room and run it again, or write to another disk"
+    return f"cannot write {path}: {reason(error)}"

@@ -64,7 +64,7 @@ class Site:
             raise ActivationError(f"{self.name!r:.50} is not a site; {_HOW_SITES_ARE_WRITTEN}")
         if self.layer is not None and (type(self.layer) is not int or self.layer < 0):
             raise ActivationError(f"the layer of {self.name} is {self.layer!r:.50}; it is a whole number from 0 up")
-        if self.signal is not None and not (type(self.signal) is str and _SIGNAL.fullmatch(self.signal)):
+        if self.signal is not None and not _is_signal(self.signal):
             raise ActivationError(
                 f"the signal of {self.name} is {self.signal!r:.50}; it is a word without spaces, commas and /"
             )
@@ -116,6 +116,15 @@ class Site:
             ActivationError: If no site can have that name.
         """
         return cls(text)
+
+
+def _is_signal(signal: object) -> bool:
+    return (
+        type(signal) is str
+        and signal.isprintable()
+        and len(signal) <= _MOST_CHARS
+        and _SIGNAL.fullmatch(signal) is not None
+    )
 
 
 def in_order(available: Collection[Site], chosen: Iterable[Site]) -> list[Site]:

@@ -291,3 +291,20 @@ def test_a_file_that_holds_no_whole_probes_is_refused(what: str, message: str) -
 def test_a_missing_file_is_refused() -> None:
     with pytest.raises(AnalysisError, match=r"cannot read absent\.npz: No such file"):
         load_probes("absent.npz")
+
+
+@pytest.mark.parametrize("change", [{"weights": np.zeros(0)}, {"weights": np.array(1.0)}, {"held_out": np.zeros(3)}])
+def test_arrays_with_fewer_axes_are_called_damaged(change: dict[str, np.ndarray]) -> None:
+    save_probes("kept.npz", [hand_made()])
+    with np.load("kept.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez("kept.npz", **(arrays | {f"0/{name}": values for name, values in change.items()}))
+    with pytest.raises(AnalysisError, match="a probe in it is not whole"):
+        load_probes("kept.npz")
+
+
+@pytest.mark.parametrize("value", [1, -1, 1e400])
+def test_a_majority_class_that_there_is_not_is_called_damaged(value: float) -> None:
+    save_probes("kept.npz", [replace(hand_made(), majority_class=value)])  # type: ignore[arg-type]
+    with pytest.raises(AnalysisError, match="a probe in it is not whole"):
+        load_probes("kept.npz")

@@ -10,7 +10,7 @@ import pytest
 from planting import SITES
 from typer.testing import CliRunner
 
-from probe.cli import app
+from probe.cli.commands import app
 
 
 @pytest.fixture(autouse=True)

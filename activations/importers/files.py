@@ -24,6 +24,7 @@ from activations.importers.keras.files import is_keras_zip, read_hdf5, read_kera
 from activations.importers.torch7.contents import torch7_contents
 from activations.importers.torch7.reading import is_torch7
 from activations.recordings.foreign_hdf5 import SIGNATURE
+from activations.system_errors import reason
 
 _MAX_JSON_BYTES = 400_000_000
 _MAX_JSON_LISTS = 1_000_000
@@ -67,10 +68,10 @@ def read_contents(path: Path) -> Contents:
     except ActivationError as error:
         raise ActivationError(f"cannot read {path}: {error}") from error
     except OSError as error:
-        raise ActivationError(f"cannot read {path}: {error.strerror or error}") from error
+        raise ActivationError(f"cannot read {path}: {reason(error)}") from error
     except Exception as error:  # a hostile file may make the parsers of five formats fail in any way
-        reason = "".join(char for char in f"{type(error).__name__}: {error}"[:120] if char.isprintable())
-        raise ActivationError(f"cannot read {path}: it is damaged ({reason})") from error
+        detail = "".join(char for char in f"{type(error).__name__}: {error}"[:120] if char.isprintable())
+        raise ActivationError(f"cannot read {path}: it is damaged ({detail})") from error
 
 
 def _is_mostly_unwritten(path: Path, status: os.stat_result) -> bool:

@@ -15,6 +15,7 @@ from activations.errors import ActivationError
 from activations.file_kinds import START_BYTES, kind_of
 from activations.files import check_is_file, replacing
 from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.system_errors import reason
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.vocab import Vocabulary
 
@@ -48,6 +49,7 @@ _SAVED_GLOBALS = {
     "torch FloatStorage",
     "torch HalfStorage",
 }
+_SHOWN_CHARS = 300  # of what is wrong
 _MAX_PICKLE_BYTES = 50_000_000
 TrainingRecord = Mapping[str, Any]
 """What a checkpoint says about a training: settings, losses and hashes by name; see `Training.record`."""
@@ -115,10 +117,10 @@ def load_model(path: Path | str) -> CharRNN:
         model.initialisation = str(content["training"].get("initialisation", "default"))
         model.load_state_dict({name: weight.float() for name, weight in content["weights"].items()})
     except ActivationError as error:
-        raise ActivationError(f"{path} is a damaged checkpoint: {error}") from error
+        raise ActivationError(f"{path} is a damaged checkpoint: {str(error)[:_SHOWN_CHARS]}") from error
     except _MALFORMED as error:
-        reason = str(error).splitlines()[0]
-        raise ActivationError(f"{path} is a damaged checkpoint ({reason}); make it again with `probe train`") from error
+        detail = (str(error).splitlines() or [type(error).__name__])[0][:_SHOWN_CHARS]
+        raise ActivationError(f"{path} is a damaged checkpoint ({detail}); make it again with `probe train`") from error
     return model.eval()
 
 
@@ -167,7 +169,7 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ActivationError(f"there is no model {path}; make one with `probe train corpus.txt -o {path}`") from error
     except OSError as error:
-        raise ActivationError(f"cannot read the model {path}: {error.strerror or error}") from error
+        raise ActivationError(f"cannot read the model {path}: {reason(error)}") from error
     except UnpicklingError as error:
         raise ActivationError(RUNS_CODE.format(path)) from error
     except ActivationError:
@@ -178,7 +180,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ActivationError(NOT_OURS.format(path))
     if content.get("format_version") != VERSION:
         raise ActivationError(
-            f"{path} is a checkpoint of version {content.get('format_version')}, and this program reads "
+            f"{path} is a checkpoint of version {str(content.get('format_version'))[:20]}, and this program reads "
             f"version {VERSION}; upgrade char-probe"
         )
     return content

@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 import xxhash
@@ -43,9 +43,12 @@ def read_journal(path: Path, job: str) -> Arrays | None:
         content = path.read_bytes()
         if xxhash.xxh3_64_digest(content[8:]) != content[:8]:
             return None
+        with ZipFile(io.BytesIO(content[8:])) as archive:
+            if any(member.compress_type != ZIP_STORED for member in archive.infolist()):  # as none of ours is
+                return None
         with np.load(io.BytesIO(content[8:]), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, BadZipFile):
         return None
     return arrays if str(arrays.pop("job", "")) == job else None
 

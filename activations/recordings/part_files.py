@@ -13,6 +13,7 @@ import numpy as np
 
 from activations.errors import ActivationError
 from activations.recordings.disk import DiskFile
+from activations.system_errors import error_number, reason
 
 
 @contextmanager
@@ -46,11 +47,12 @@ def is_same_file(disk: DiskFile, path: Path) -> bool:
 
 @contextmanager
 def hdf5_errors_as_os_errors() -> Iterator[None]:
-    """Turn a RuntimeError of HDF5 into an OSError: it reports a full disk in more than one way."""
+    """Give errors of HDF5 the system's number, and no words of its own: it reports a full disk in more than one way."""
     try:
         yield
-    except RuntimeError as error:
-        raise OSError(str(error)) from error
+    except (OSError, RuntimeError) as error:
+        number = error_number(error)
+        raise (OSError(reason(error)) if number is None else OSError(number, reason(error))) from error
 
 
 def contiguous_dataset(file: h5py.File, path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:

@@ -309,6 +309,7 @@ class Recorder:
             return False
         self._metadata = {name.removeprefix("metadata/"): part for name, part in state.items() if "metadata/" in name}
         os.ftruncate(self._disk.descriptor, size)  # finishing may have begun
+        self._disk.preallocate(size + self._n_bytes_at_the_end)
         for offset, part in self._metadata.items():
             if offset != "size":
                 self._disk.write(part, int(offset))
@@ -319,6 +320,7 @@ class Recorder:
         return True
 
     def _lay_out(self) -> None:
+        self._disk.preallocate(self._n_bytes_of_values + self._n_bytes_at_the_end)  # HDF5 may crash on a full disk
         os.ftruncate(self._disk.descriptor, 0)
         with (
             hdf5_errors_as_os_errors(),
@@ -342,8 +344,21 @@ class Recorder:
                 shape = (self._selection.n_chars,) if width is None else (self._selection.n_chars, width)
                 self._offsets[path] = contiguous_dataset(file, path, shape, dtype)
         size = os.fstat(self._disk.descriptor).st_size
-        self._disk.preallocate(size)
+        self._disk.preallocate(size + self._n_bytes_at_the_end)
         self._metadata = {"size": np.array(size), **self._bytes_around_values(size)}
+
+    @property
+    def _n_bytes_of_values(self) -> int:
+        """Bytes of the text, the activations and the predictions."""
+        n_by_row = sum(dtype.itemsize * (width or 1) for dtype, width in self._columns.values())
+        return len(self._corpus) * np.dtype("<u4").itemsize + self._selection.n_chars * n_by_row
+
+    @property
+    def _n_bytes_at_the_end(self) -> int:
+        """Bytes, at most, of what `finish` adds; HDF5 cuts off what it does not use."""
+        n_datasets = 3 * len(self._columns) + len(layout.WHOLE + layout.TOKENS)
+        n_units = sum(facts.n_units for facts in self._sites.values())
+        return n_datasets * PAGE_BYTES + 8 * (len(self._columns) * len(self._grid) + n_units)
 
     def _bytes_around_values(self, size: int) -> Arrays:
         """Read the bytes that are neither activations nor predictions nor text: HDF5 changes them at the end."""

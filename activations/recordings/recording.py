@@ -1,6 +1,5 @@
 """Reading a recording: a source of blocks on disk."""
 
-import json
 import mmap
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,17 +15,18 @@ from numpy.typing import NDArray
 from activations.blocks import Block, thin_out
 from activations.errors import ActivationError
 from activations.lazy_activations import NamedActivations
-from activations.predictions import LOG_PROB
+from activations.predictions import LOG_PROB, TOP_IDS
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings.format import layout
 from activations.recordings.format.checksums import checksums, dataset_checksum, rows_of
 from activations.recordings.format.grid import Grid
-from activations.recordings.format.structure import selection_of, token_rows_of
-from activations.recordings.vetting import VETTER
+from activations.recordings.format.metadata import read_metadata
+from activations.recordings.format.structure import token_rows_of
+from activations.recordings.vetting import REFUSED, VETTER
 from activations.site_names import AnySites, resolve_sites
+from activations.system_errors import reading, reason
 from activations.texts.codes import Codes, codes_to_text, concatenate_codes, narrowest
 from activations.texts.corpus import Corpus, Document
-from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
@@ -35,6 +35,7 @@ _READ_CHARS = 4096  # of a block, at least
 _READ_BYTES = 1 << 22  # of a block, where characters have few
 _HELD_BYTES = 1 << 25
 _LAST_CODE_POINT = 0x10FFFF
+_UNKNOWN_IDS = "has ids of characters that are not in /vocab"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -65,27 +66,32 @@ class Recording(NamedActivations):
         """
         self.path = Path(path)
         _check_file(self.path)
-        self._file = h5py.File(self.path, "r")
+        with reading(self.path):
+            self._file = h5py.File(self.path, "r")
         try:
-            self._attrs = dict(self._file.attrs)
-            self.corpus = self._read_corpus()
-            self.vocabulary = self._read_vocabulary()
-            self.selection = selection_of(self._file)
-            self.reading_rule = self._read_rule()
-            self._contents = json.loads(self._attrs["contents"])
-            self.facts = layout.sites_from_attributes(self._attrs, self._contents)
-            self.sites: Mapping[Site, int] = {site: facts.n_units for site, facts in self.facts.items()}
-            self.tokens = token_rows_of(self._file)
-            documents, rows = self.corpus.documents, self.selection
-            if self.tokens is not None:
-                documents, rows = self.tokens.documents_in_rows(documents), Selection.of(self.tokens.n_rows)
-                for token_path in layout.TOKENS:
-                    self._check_whole(token_path)
-            self._grid = Grid(documents, rows, int(self._attrs["block_chars"]))
+            with reading(self.path):
+                self._open()
         except BaseException:
             self.close()
             raise
         self._verified: dict[str, NDArray[np.bool_]] = {}
+
+    def _open(self) -> None:
+        """Read all but activations and predictions."""
+        self._metadata = read_metadata(self._file)
+        self.corpus = self._read_corpus()
+        self.vocabulary = self._read_vocabulary()
+        self.selection = self._metadata.selection(len(self.corpus))
+        self.reading_rule = self._metadata.reading_rule
+        self.facts = self._metadata.facts
+        self.sites: Mapping[Site, int] = {site: facts.n_units for site, facts in self.facts.items()}
+        self.tokens = token_rows_of(self._file, self._metadata)
+        documents, rows = self.corpus.documents, self.selection
+        if self.tokens is not None:
+            documents, rows = self.tokens.documents_in_rows(documents), Selection.of(self.tokens.n_rows)
+            for token_path in layout.TOKENS:
+                self._check_whole(token_path)
+        self._grid = Grid(documents, rows, self._metadata.block_chars)
 
     def __enter__(self) -> Self:
         return self
@@ -99,24 +105,21 @@ class Recording(NamedActivations):
         """Close the file of the recording."""
         self._file.close()
 
-    @cached_property
+    @property
     def description(self) -> dict[str, Any]:
         """The attributes of the file: model, lanes, loss, software, date."""
-        return {
-            name: json.loads(value) if name in layout.JSON_ATTRIBUTES else _plain(value)
-            for name, value in self._attrs.items()
-        }
+        return dict(self._metadata.description)
 
     @property
     def predictions(self) -> list[str]:
         """The kinds of prediction that were recorded."""
-        paths = (path for path in self._contents if path.startswith(layout.PREDICTIONS))
+        paths = (path for path in self._metadata.contents if path.startswith(layout.PREDICTIONS))
         return sorted(path.removeprefix(layout.PREDICTIONS) for path in paths)
 
     @property
     def model_sha256(self) -> str:
         """Hash of the model that was recorded, in hexadecimal; empty if the file does not say."""
-        return str(self._attrs.get("model_sha256", ""))
+        return self._metadata.model_sha256
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """Return the dtype of a site's activations."""
@@ -205,10 +208,12 @@ class Recording(NamedActivations):
         n_blocks = len(self._mapped) * len(self._grid)
         for number, path in enumerate(self._mapped):
             n_values = n_chars = n_bytes = 0
+            has_unknown_ids = False
             first: int | None = None
             for run in self._grid.runs(_READ_CHARS):
                 for block in self._damaged_blocks(path, run):
                     yield f"damaged in {path}, characters {self._grid.starts[block]:,} to {self._grid.stops[block]:,}"
+                has_unknown_ids = has_unknown_ids or self._has_unknown_ids(path, run)
                 n_by_row = self._count_not_numbers(path, run)
                 n_values += int(n_by_row.sum())
                 n_chars += int(np.count_nonzero(n_by_row))
@@ -221,12 +226,16 @@ class Recording(NamedActivations):
                     n_bytes = 0
                 progress(number * len(self._grid) + run.stop, n_blocks)
             self._release_memory()
+            if has_unknown_ids:
+                yield f"{path} {_UNKNOWN_IDS}"
             if n_values:
                 yield (
                     f"{path} has {n_values:,} values that are not numbers (NaN or infinite), at {n_chars:,} of "
                     f"{self.selection.n_chars:,} characters, the first of them {first:,}"
                 )
-        yield from (f"damaged in {p}" for p in self._contents if p not in self._mapped and not self._is_sound(p))
+        yield from (
+            f"damaged in {p}" for p in self._metadata.contents if p not in self._mapped and not self._is_sound(p)
+        )
 
     def _rows_between(self, start: int, stop: int | None) -> tuple[int, int]:
         """Return the rows of the recorded characters, or of the last characters of tokens, of a passage."""
@@ -253,25 +262,9 @@ class Recording(NamedActivations):
     def _read_vocabulary(self) -> Vocabulary:
         characters = codes_to_text(self._read_codes("vocab"))
         try:
-            return Vocabulary(characters, self._attrs["replacement"] or None, self._json_object("token_names"))
+            return Vocabulary(characters, self._metadata.replacement, self._metadata.token_names)
         except ActivationError as error:
             raise ActivationError(f"{self.path} cannot be used: {error}") from error
-
-    def _read_rule(self) -> ReadingRule:
-        try:
-            return ReadingRule.from_data(self._json_object("reading_rule"))
-        except ActivationError as error:
-            raise ActivationError(f"{self.path} cannot be used: {error}") from error
-
-    def _json_object(self, attribute: str) -> dict[str, Any]:
-        """Read an attribute that is a JSON object; a missing one is empty."""
-        try:
-            data = json.loads(self._attrs.get(attribute, "{}"))
-        except (TypeError, ValueError):
-            data = None
-        if not isinstance(data, dict):
-            raise ActivationError(f"its attribute {attribute!r} is no JSON object")
-        return data
 
     def _read_codes(self, path: str) -> Codes:
         codes = concatenate_codes([narrowest(rows) for rows in rows_of(self._file[path])])
@@ -306,11 +299,21 @@ class Recording(NamedActivations):
                 f"{self.path} is damaged in {path}, characters {self._grid.starts[number]:,} to "
                 f"{self._grid.stops[number]:,}; extract it again"
             )
+        if self._has_unknown_ids(path, numbers):
+            raise ActivationError(f"{self.path} cannot be used: {path} {_UNKNOWN_IDS}; extract it again")
         verified[numbers.start : numbers.stop] = True
+
+    def _has_unknown_ids(self, path: str, numbers: range) -> bool:
+        """Are there ids of characters, in some blocks, that the vocabulary does not have?"""
+        if path != layout.prediction_path(TOP_IDS):
+            return False
+        rows = self._mapped[path][self._grid.first_rows[numbers[0]] : self._grid.last_rows[numbers[-1]]]
+        return bool((rows >= len(self.vocabulary)).any())
 
     def _damaged_blocks(self, path: str, numbers: range) -> Iterator[int]:
         """Give the blocks whose rows do not fit their checksums."""
-        expected = self._file[layout.checksum_path(path)][numbers.start : numbers.stop]
+        with reading(self.path):
+            expected = self._file[layout.checksum_path(path)][numbers.start : numbers.stop]
         firsts = self._grid.first_rows[numbers.start : numbers.stop]
         lasts = self._grid.last_rows[numbers.start : numbers.stop]
         actual = checksums(self._mapped[path][firsts[0] : lasts[-1]], lasts - firsts)
@@ -338,7 +341,8 @@ class Recording(NamedActivations):
 
     def _is_sound(self, path: str) -> bool:
         """Does a dataset fit its single checksum?"""
-        return bool(dataset_checksum(self._file[path]) == self._file[layout.checksum_path(path)][0])
+        with reading(self.path):
+            return bool(dataset_checksum(self._file[path]) == self._file[layout.checksum_path(path)][0])
 
     @cached_property
     def _mapped(self) -> dict[str, NDArray[Any]]:
@@ -349,7 +353,7 @@ class Recording(NamedActivations):
 
     @cached_property
     def _map(self) -> mmap.mmap:
-        with self.path.open("rb") as file:
+        with reading(self.path), self.path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def _release_memory(self) -> None:
@@ -372,7 +376,8 @@ def _check_file(path: Path) -> None:
         raise ActivationError(f"{path} is not a recording: not an HDF5 file; `probe extract` writes recordings")
     complaint = VETTER.vet(path)
     if complaint is not None:
-        raise ActivationError(f"{path} cannot be used: {complaint}; extract it again")
+        way_out = "" if complaint.startswith(REFUSED) else "; extract it again"
+        raise ActivationError(f"{path} cannot be used: {complaint}{way_out}")
 
 
 def _exists(path: Path) -> bool:
@@ -389,8 +394,4 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(len(_SIGNATURE))
     except OSError as error:
-        raise ActivationError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+        raise ActivationError(f"cannot read {path}: {reason(error)}") from error

@@ -16,6 +16,7 @@ from activations.blocks import Block, Source, thin_out
 from activations.errors import ActivationError
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings.disk import DiskFile
+from activations.system_errors import reason
 from activations.texts.corpus import end_of_run
 from activations.units import Site, in_order
 
@@ -168,6 +169,6 @@ def _one_sentence() -> Iterator[None]:
     except OSError as error:
         where = f" in {tempfile.tempdir}" if tempfile.tempdir else ""
         raise ActivationError(
-            f"cannot write temporary files{where}: {error.strerror or error}; TMPDIR says where else there is room; "
+            f"cannot write temporary files{where}: {reason(error)}; TMPDIR says where else there is room; "
             "a smaller --budget takes less"
         ) from error

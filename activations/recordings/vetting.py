@@ -15,10 +15,13 @@ from pathlib import Path
 from threading import Lock
 
 import activations
+from activations.errors import ActivationError
+from activations.system_errors import is_of_the_system, reason
 
 _SECONDS = 20
 _BYTES_BESIDES_THE_FILE = 2_000_000_000
 _NO_ANSWER = "the process that was to look at it first has ended"
+REFUSED = "the system refuses it: "
 _CRASHED = "opening it crashes the HDF5 library, or takes too much memory or time"
 
 
@@ -34,14 +37,21 @@ class Vetter:
         self._process: _Process | None = None
 
     def vet(self, path: Path) -> str | None:
-        """Return what is wrong with a file, or None if it can be opened here."""
-        identity = _identity(path)
-        if identity in self._sound:
-            return None
-        with self._lock:
-            complaint = self.process().ask(str(path.absolute()))
-        if complaint is None and _identity(path) == identity:
-            self._sound.add(identity)
+        """Return what is wrong with a file, or None if it can be opened here.
+
+        Raises:
+            ActivationError: If the system refuses the file, or a process that looks at it.
+        """
+        try:
+            identity = _identity(path)
+            if identity in self._sound:
+                return None
+            with self._lock:
+                complaint = self.process().ask(str(path.absolute()))
+            if complaint is None and _identity(path) == identity:
+                self._sound.add(identity)
+        except OSError as error:
+            raise ActivationError(f"cannot look at {path}: {reason(error)}") from error
         return complaint
 
     def trust(self, path: Path) -> None:
@@ -123,8 +133,11 @@ def serve() -> None:
 
 def _look_in_child(path: Path) -> str | None:
     """Look at a file in a child process; one that ends without an answer has crashed."""
-    reader, writer = os.pipe()
-    child = os.fork()
+    try:
+        reader, writer = os.pipe()
+        child = os.fork()
+    except OSError as error:
+        return f"{REFUSED}{reason(error)}"
     if child == 0:
         os.close(reader)
         with suppress(BaseException):  # whatever ends a child without an answer is an answer
@@ -168,6 +181,6 @@ def _look(path: Path) -> str | None:
     try:
         with h5py.File(path, "r") as file:
             sentences = complaints(path, file)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError, ArithmeticError, LookupError) as error:
-        return f"it is truncated or damaged ({' '.join(str(error).split())[:200]})"
+    except (OSError, RuntimeError, ValueError, TypeError, MemoryError, ArithmeticError, LookupError) as error:
+        return f"{REFUSED}{reason(error)}" if is_of_the_system(error) else "it is truncated or damaged"
     return "; ".join(sentences) or None

@@ -19,6 +19,7 @@ from activations.errors import ActivationError
 from activations.file_kinds import START_BYTES, compressed_by
 from activations.files import kind_of_path
 from activations.memory import memory_bytes
+from activations.system_errors import reason
 from activations.texts.unpacking import unpacked
 
 STANDARD_INPUT = "standard input"
@@ -84,7 +85,7 @@ def open_text(path: Path, piece_bytes: int) -> Iterator[TextStream]:
                 start, pieces = _begun(pieces)
             yield TextStream(name, start, pieces, program)
     except OSError as error:
-        raise ActivationError(f"cannot read the text {name}: {error.strerror or error}") from error
+        raise ActivationError(f"cannot read the text {name}: {reason(error)}") from error
 
 
 def _begun(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from activations.blocks import Source
 from activations.files import check_is_file, replacing
+from activations.system_errors import reason
 from analyses.collecting.collect import AnyStatistic
 from analyses.collecting.statistic import LevelStatistic, State
 from analyses.errors import AnalysisError
@@ -24,8 +25,8 @@ _PLURALS = {"statistic": "statistics", "model": "models", "text": "texts", "sele
 _FORMAT, _VERSION = "character statistics", 1
 _HEADER = "header"
 _DAMAGES = (  # errors that reading a damaged file may raise
-    ValueError, KeyError, AttributeError, EOFError, NotImplementedError, RuntimeError, struct.error, zlib.error,
-    zipfile.BadZipFile,
+    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, RuntimeError, struct.error,
+    zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
 
 
@@ -118,7 +119,7 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop(_HEADER).tobytes())
     except OSError as error:
-        raise AnalysisError(f"cannot read {path}: {error.strerror or error}") from error
+        raise AnalysisError(f"cannot read {path}: {reason(error)}") from error
     except _DAMAGES as error:
         raise AnalysisError(f"{path} is damaged, or is not a saved statistic; collect it again") from error
     is_header = isinstance(header, dict) and isinstance(header.get("belongs"), dict) and "sha256" in header

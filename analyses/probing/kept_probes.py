@@ -17,6 +17,7 @@ from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.files import check_is_file, replacing
 from activations.results import Result
+from activations.system_errors import reason
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from hypotheses.labels import Kind
@@ -27,7 +28,7 @@ _DESCRIPTION = "description"
 _MOST_BYTES = 1 << 30  # of the arrays of a file
 _ARRAYS = ("weights", "intercept", "mean", "scale", "held_out")
 _DAMAGES = (  # errors that reading a damaged file may raise
-    ValueError, TypeError, KeyError, AttributeError, EOFError, NotImplementedError, RuntimeError, struct.error,
+    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, RuntimeError, struct.error,
     zlib.error, zipfile.BadZipFile, ActivationError,
 )  # fmt: skip
 
@@ -195,8 +196,8 @@ def load_probes(path: Path | str) -> list[Probe]:
         raise AnalysisError(f"{path} holds no probes; write some with `probe fit --save {path}`")
     if description.get("version") != _VERSION:
         raise AnalysisError(
-            f"{path} has version {description.get('version')} of this format, and version {_VERSION} is read here; "
-            "fit the probes again"
+            f"{path} has version {str(description.get('version'))[:20]} of this format, and version {_VERSION} is read "
+            "here; fit the probes again"
         )
     try:
         return [
@@ -261,6 +262,7 @@ def _restored(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> P
         and arrays["held_out"].shape[1:] == (2,)
         and {unit.site for unit in units} == set(sites)
         and all(0 <= unit.index < sites[unit.site] for unit in units)
+        and 0 <= int(facts["majority_class"]) < max(1, len(facts["classes"]))
         and n_outputs == (len(facts["classes"]) if facts["kind"] == "categorical" else 1)
     )
     if not is_whole:
@@ -294,7 +296,6 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
     except AnalysisError:
         raise
     except OSError as error:
-        reason = error.strerror or error
-        raise AnalysisError(f"cannot read {path}: {reason}; `probe fit --save` writes such a file") from error
+        raise AnalysisError(f"cannot read {path}: {reason(error)}; `probe fit --save` writes such a file") from error
     except (*_DAMAGES, MemoryError) as error:
         raise AnalysisError(f"{path} is damaged, or holds no probes; write some with `probe fit --save`") from error

@@ -59,7 +59,7 @@ def _checked(path: Path) -> "Check | ModelCheck":
     with progress(f"checking {path.name}") as report:
         if _is_recording(path):
             from activations.recordings.checking import check as read_through
-            from activations.recordings.format.structure import NO_RECORDING
+            from activations.recordings.format.metadata import NO_RECORDING
 
             result = read_through(path, report)
             if not any(NO_RECORDING in complaint for complaint in result.complaints):

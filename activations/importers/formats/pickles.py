@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pickletools import OpcodeInfo, code2op
+from pickletools import OpcodeInfo, opcodes
 from typing import Any, BinaryIO
 
 from activations.errors import ActivationError
@@ -30,6 +30,7 @@ _DICTS = {
 }
 _LISTS = {f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("list", "set", "frozenset")}
 _MAX_INT_KEY = 1 << 48  # larger ones could be chosen to have equal hashes, which makes dictionaries slow
+_OPCODES = {opcode.code: opcode for opcode in opcodes}
 _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, UnicodeError)
 
 
@@ -168,7 +169,7 @@ def _operations(file: BinaryIO, max_operations: int) -> Iterator[tuple[OpcodeInf
     limited, n_strings = _Limited(file), 0
     for n_done in itertools.count():
         code = limited.read(1)
-        opcode = code2op.get(code.decode("latin-1"))
+        opcode = _OPCODES.get(code.decode("latin-1"))
         if opcode is None:
             raise ValueError("an operation is unknown" if code else "it ends too early")
         if opcode.name == "STOP":

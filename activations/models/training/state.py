@@ -10,6 +10,7 @@ import torch
 
 from activations.errors import ActivationError
 from activations.files import check_is_file, replacing
+from activations.system_errors import reason
 
 FORMAT = "char-probe training"
 _VERSION = 1
@@ -44,7 +45,7 @@ def load_state(path: Path, key: Mapping[str, object]) -> dict[str, Any]:
         is_ours = (content["format"], content["format_version"]) == (FORMAT, _VERSION)
         saved_key, state = (dict(content["key"]), dict(content["state"])) if is_ours else ({}, {})
     except OSError as error:
-        raise ActivationError(f"cannot read {path}: {error.strerror or error}") from error
+        raise ActivationError(f"cannot read {path}: {reason(error)}") from error
     except (RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError, UnpicklingError) as error:
         raise ActivationError(f"{path} is damaged; delete it to start again") from error
     if not is_ours:

@@ -26,6 +26,7 @@ class Grid:
     def __init__(self, documents: tuple[Document, ...], selection: Selection, block_chars: int) -> None:
         document_starts = _clipped([document.start for document in documents], selection)
         document_stops = _clipped([document.stop for document in documents], selection)
+        block_chars = min(block_chars, max(1, selection.stop))  # so that no sum overflows
         n_blocks = -(-(document_stops - document_starts) // block_chars)
         document_of = np.repeat(np.arange(len(documents)), n_blocks)
         number = np.arange(len(document_of)) - np.repeat(np.cumsum(n_blocks) - n_blocks, n_blocks)

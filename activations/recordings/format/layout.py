@@ -5,9 +5,8 @@ predictions, and a checksum for each block of each of these. Rows are characters
 """
 
 import itertools
-import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from activations.errors import ActivationError
@@ -18,18 +17,6 @@ FORMAT = "character activations"
 VERSION = 3
 VERSIONS = (2, 3)  # that can be read
 
-JSON_ATTRIBUTES = (
-    "range",
-    "software",
-    "contents",
-    "model_config",
-    "lane_differences",
-    "sites",
-    "interventions",
-    "reading_rule",
-    "token_names",
-    "made_by",
-)
 WHOLE = ("text", "documents/start", "documents/name", "vocab")  # datasets with a single checksum
 TOKENS = ("rows/start", "rows/end")  # also with a single checksum; both or neither are there
 SITES = "/layers/"
@@ -103,22 +90,23 @@ def sites_to_data(sites: Mapping[Site, SiteFacts]) -> list[dict[str, Any]]:
     ]
 
 
-def sites_from_attributes(attrs: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[Site, SiteFacts]:
+def sites_of(version: int, entries: Sequence[Any], kinds: Mapping[str, Any]) -> dict[Site, SiteFacts]:
     """Return the sites of a recording, in the order in which its model declares them.
 
     Args:
-        attrs: The attributes of the file's root.
+        version: The version of the file.
+        entries: What its attribute `sites` says; version 2 has none.
         kinds: What its attribute `contents` says: dtype and shape by path.
 
     Raises:
         ActivationError: If the attributes contradict each other.
     """
-    if attrs["format_version"] == VERSIONS[0]:
+    if version == VERSIONS[0]:
         names = [path.removeprefix(SITES) for path in kinds if path.startswith(SITES)]
         return {site: _facts(kinds, site_path(site), {}) for site in sorted(map(Site, names))}
     facts_by_site: dict[Site, SiteFacts] = {}
     try:
-        for data in json.loads(attrs["sites"]):
+        for data in entries:
             if not isinstance(data["name"], str):
                 raise ActivationError(f"a site is named {str(data['name'])[:30]}, which is no text")
             site = Site(data["name"], data.get("layer"), data.get("signal"))
@@ -129,7 +117,7 @@ def sites_from_attributes(attrs: Mapping[str, Any], kinds: Mapping[str, Any]) ->
         raise ActivationError(f"the attribute 'sites' is no list of sites: {str(error)[:200]}") from error
     unnamed = {path for path in kinds if path.startswith(SITES)} - {site_path(site) for site in facts_by_site}
     if unnamed:
-        raise ActivationError(f"the attribute 'sites' says nothing of {min(unnamed)}")
+        raise ActivationError(f"the attribute 'sites' says nothing of {min(unnamed)[:60]}")
     check_names(facts_by_site)
     return facts_by_site
 

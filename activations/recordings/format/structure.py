@@ -4,73 +4,40 @@ Of the datasets themselves only `/documents/start` is read here; of the others, 
 them.
 """
 
-import json
 from collections.abc import Iterator
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from activations.errors import ActivationError
 from activations.predictions import prediction_fields
 from activations.recordings.format import layout
-from activations.recordings.format.checksums import attributes_checksum
 from activations.recordings.format.grid import Grid
+from activations.recordings.format.metadata import MOST_COMPLAINTS, Metadata, read_metadata
 from activations.recordings.format.token_rows import TokenRows
 from activations.texts.corpus import Document
 from activations.texts.selection import Selection
 
-_ATTRIBUTES: dict[str, type | tuple[type, ...]] = {
-    "block_chars": np.integer,
-    "range": str,
-    "every": np.integer,
-    "replacement": str,
-    "contents": str,
-    "attributes_checksum": str,
-}
-NO_RECORDING = "it is an HDF5 file but not a recording"
-_MOST_COMPLAINTS = 20
 _PREFIXES = (*layout.ROWS, "/lanes/", "/checksums/")
+_SHOWN_CHARS = 300  # of a complaint
 
 
 def complaints(path: Path, file: h5py.File) -> list[str]:
     """Return what keeps a file from being a whole recording, up to twenty sentences; none if it is one."""
-    return list(islice(_complaints(path, file), _MOST_COMPLAINTS))
+    try:
+        metadata = read_metadata(file)
+    except ActivationError as error:
+        return [str(error)]
+    wrong = islice(_wrong_datasets(file, metadata, path.stat().st_size), MOST_COMPLAINTS)
+    return [complaint if len(complaint) <= _SHOWN_CHARS else f"{complaint[:_SHOWN_CHARS]}…" for complaint in wrong]
 
 
-def _complaints(path: Path, file: h5py.File) -> Iterator[str]:
-    attrs = dict(file.attrs)
-    if attrs.get("format") != layout.FORMAT:
-        yield NO_RECORDING
-        return
-    version = attrs.get("format_version")
-    if version not in layout.VERSIONS:
-        known = " and ".join(map(str, layout.VERSIONS))
-        yield f"it is a recording of version {str(version)[:20]!r}, and this program reads versions {known}"
-        return
-    if not attrs.get("complete"):
-        yield "it is incomplete: its extraction was stopped"
-        return
-    wrong = [
-        f"the attribute {name!r} is {'missing' if name not in attrs else 'of a wrong type'}"
-        for name, kind in {**_ATTRIBUTES, **({"sites": str} if version == layout.VERSION else {})}.items()
-        if not isinstance(attrs.get(name), kind)
-    ]
-    if wrong:
-        yield from wrong
-        return
-    if attributes_checksum(attrs) != attrs["attributes_checksum"]:
-        yield "its attributes do not fit their checksum"
-        return
-    yield from _wrong_datasets(file, path.stat().st_size)
-
-
-def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
+def _wrong_datasets(file: h5py.File, metadata: Metadata, n_bytes: int) -> Iterator[str]:
     """Report datasets that are missing, or not as the attribute `contents` declares them."""
-    contents = json.loads(file.attrs["contents"])
-    paths = list(contents) if isinstance(contents, dict) else []
+    contents = metadata.contents
+    paths = list(contents)
     wrong = [f"/{needed} is missing" for needed in layout.WHOLE if f"/{needed}" not in paths]
     if not any(path.startswith(layout.ROWS) for path in paths):
         wrong.append("there is neither a site nor a prediction in it")
@@ -90,7 +57,7 @@ def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
     if complaint:
         yield complaint
         return
-    yield from _wrong_sizes(file, paths, n_bytes)
+    yield from _wrong_sizes(file, metadata, n_bytes)
 
 
 def _wrong_dataset(file: h5py.File, path: str, declared: Any, n_bytes: int) -> str | None:
@@ -107,8 +74,10 @@ def _wrong_dataset(file: h5py.File, path: str, declared: Any, n_bytes: int) -> s
     dataset = _member(file, path)
     if dataset is None:
         return f"{path} is missing, or no dataset of this file"
-    if [dataset.dtype.str, list(dataset.shape)] != declared:
-        return f"{path} is {dataset.dtype.str} {list(dataset.shape)}, and the attribute 'contents' says {declared}"
+    if dataset.shape is None or [dataset.dtype.str, list(dataset.shape)] != declared:
+        return (
+            f"{path} is {dataset.dtype.str} {list(dataset.shape or ())}, and the attribute 'contents' says {declared}"
+        )
     if dataset.dtype.kind not in "iufS" or dataset.ndim not in (1, 2) or not dataset.size:
         return f"{path} is not one or two axes of numbers, or is empty"
     if dataset.chunks is not None or dataset.is_virtual or dataset.external or dataset.id.get_offset() is None:
@@ -131,29 +100,20 @@ def _wrong_texts(file: h5py.File) -> str | None:
     return None
 
 
-def _wrong_sizes(file: h5py.File, paths: list[str], n_bytes: int) -> Iterator[str]:
+def _wrong_sizes(file: h5py.File, metadata: Metadata, n_bytes: int) -> Iterator[str]:
     """Report datasets whose lengths do not fit the recorded characters, or whose checksums do not."""
-    try:
-        selection = selection_of(file)
-    except (ActivationError, ValueError, TypeError) as error:
-        yield f"the attributes 'range' and 'every' name no part of the text: {error}"
-        return
-    block_chars = int(file.attrs["block_chars"])
-    if block_chars < 1:
-        yield f"the attribute 'block_chars' is {block_chars}"
-        return
     borders = [*file["documents/start"][:].tolist(), len(file["text"])]
     documents = tuple(Document("", a, b - a) for a, b in pairwise(borders))
     try:
-        layout.sites_from_attributes(file.attrs, json.loads(file.attrs["contents"]))
-        tokens = token_rows_of(file)
+        selection = metadata.selection(len(file["text"]))
+        tokens = token_rows_of(file, metadata)
         if tokens is not None:
             documents, selection = tokens.documents_in_rows(documents), Selection.of(tokens.n_rows)
     except ActivationError as error:
         yield str(error)
         return
-    n_blocks = len(Grid(documents, selection, block_chars))
-    for path in paths:
+    n_blocks = len(Grid(documents, selection, metadata.block_chars))
+    for path in metadata.contents:
         complaint = _wrong_size(file, path, selection.n_chars, n_blocks, n_bytes)
         if complaint:
             yield complaint
@@ -188,34 +148,19 @@ def _wrong_prediction(file: h5py.File, path: str) -> str | None:
     return None
 
 
-def token_rows_of(file: h5py.File) -> TokenRows | None:
+def token_rows_of(file: h5py.File, metadata: Metadata) -> TokenRows | None:
     """Return the tokens that rows are; None if rows are characters.
 
     Raises:
-        ActivationError: If the datasets or attributes of the tokens are of wrong types.
+        ActivationError: If the datasets of the tokens are of wrong types.
     """
     if not any(path in file for path in layout.TOKENS):
         return None
     datasets = [_member(file, path) for path in layout.TOKENS]
-    sizes = [file.attrs.get(name) for name in ("window", "stride")]
-    if any(dataset is None or dataset.dtype.str != "<i8" or dataset.ndim != 1 for dataset in datasets) or any(
-        size is not None and not (isinstance(size, np.integer) and size > 0) for size in sizes
-    ):
-        raise ActivationError(
-            "/rows/start and /rows/end are not both lists of <i8, or the attributes 'window' and 'stride' no numbers"
-        )
+    if any(dataset is None or dataset.dtype.str != "<i8" or dataset.ndim != 1 for dataset in datasets):
+        raise ActivationError("/rows/start and /rows/end are not both lists of <i8")
     starts, ends = (dataset[:] for dataset in datasets if dataset is not None)
-    return TokenRows(starts, ends, *(None if size is None else int(size) for size in sizes))
-
-
-def selection_of(file: h5py.File) -> Selection:
-    """Return the characters that were recorded.
-
-    Raises:
-        ActivationError: If none of the text's characters were.
-    """
-    start, stop = json.loads(file.attrs["range"])
-    return Selection.of(len(file["text"]), int(start), int(stop), int(file.attrs["every"]))
+    return TokenRows(starts, ends, metadata.window, metadata.stride)
 
 
 def _member(file: h5py.File, path: str) -> h5py.Dataset | None:
