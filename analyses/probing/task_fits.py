@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,13 @@ _CHOOSING = SolverOptions(tolerance=1e-4)  # penalties are compared less precise
 _USUAL_PENALTY = 100.0  # where there is too little to choose by
 
 
+class _Choice(NamedTuple):
+    """A penalty, and the probe that was fitted with it when it was chosen, which the next fit begins at."""
+
+    penalty: float
+    probe: FittedProbe | None = None
+
+
 def groups_of_tasks(tasks: Sequence[ProbeTask], options: FitOptions) -> Iterator[list[ProbeTask]]:
     """Yield as many tasks at a time as there is memory for sorting their held-out predictions."""
     group: list[ProbeTask] = []
@@ -52,14 +59,15 @@ def fit_tasks(design: Design, tasks: Sequence[ProbeTask], options: FitOptions, p
     """
     can_be_fitted = [task for task in tasks if task.can_be_fitted]
     if options.penalty is None:
-        penalties = _choose_penalties(design, can_be_fitted, options, progress)
+        chosen = _choose_penalties(design, can_be_fitted, options, progress)
     else:
-        penalties = [[options.penalty] * task.folds.n_folds for task in can_be_fitted]
-    fitted = _fit_folds(design, can_be_fitted, penalties, options, progress)
+        chosen = [[_Choice(options.penalty)] * task.folds.n_folds for task in can_be_fitted]
+    fitted = _fit_folds(design, can_be_fitted, chosen, options, progress)
+    penalties = [tuple(choice.penalty for choice in of_task) for of_task in chosen]
     predictions = predict_held_out(design, fitted, options)
     judged = iter(
         [
-            score_task(of_task, of_task_predictions, tuple(of_task_penalties), options)
+            score_task(of_task, of_task_predictions, of_task_penalties, options)
             for of_task, of_task_predictions, of_task_penalties in zip(fitted, predictions, penalties, strict=True)
         ]
     )
@@ -71,7 +79,7 @@ def fit_tasks(design: Design, tasks: Sequence[ProbeTask], options: FitOptions, p
 def _fit_folds(
     design: Design,
     tasks: Sequence[ProbeTask],
-    penalties: Sequence[Sequence[float]],
+    chosen: "Sequence[Sequence[_Choice]]",
     options: FitOptions,
     progress: Progress,
 ) -> list[FittedTask]:
@@ -80,23 +88,24 @@ def _fit_folds(
         return []
     masks, first_mask = _masks(tasks, [task.folds.parts.are(TRAIN) for task in tasks])
     problems = [
-        _problem(options, number, first_mask[id(task.folds)] + fold, penalty)
+        _problem(options, number, first_mask[id(task.folds)] + fold, choice.penalty)
         for number, task in enumerate(tasks)
-        for fold, penalty in enumerate(penalties[number])
+        for fold, choice in enumerate(chosen[number])
     ]
+    starts = [choice.probe for of_task in chosen for choice in of_task]
     responses = [task.response for task in tasks]
-    probes = iter(fit_probes(design, responses, masks, problems, progress=progress))
+    probes = iter(fit_probes(design, responses, masks, problems, starts=starts, progress=progress))
     return [FittedTask(task, [next(probes) for _ in range(task.folds.n_folds)]) for task in tasks]
 
 
 def _choose_penalties(
     design: Design, tasks: Sequence[ProbeTask], options: FitOptions, progress: Progress
-) -> list[list[float]]:
+) -> "list[list[_Choice]]":
     """Choose a penalty for each task and fold: the best on stretches held out within the training part."""
     responses = [task.response for task in tasks]
     train, first_mask = _masks(tasks, [task.folds.inner.are(TRAIN) for task in tasks])
     test, _ = _masks(tasks, [task.folds.inner.are(TEST) for task in tasks])
-    chosen = [[_USUAL_PENALTY] * task.folds.n_folds for task in tasks]
+    chosen = [[_Choice(_USUAL_PENALTY)] * task.folds.n_folds for task in tasks]
     choices, problems = [], []
     for number, task in enumerate(tasks):
         for fold in range(task.folds.n_folds):
@@ -107,8 +116,8 @@ def _choose_penalties(
     if problems:
         probes = fit_probes(design, responses, train, problems, options=_CHOOSING, progress=progress)
         losses = mean_losses(design, responses, test, problems, probes).reshape(-1, len(PENALTIES))
-        for (number, fold), best in zip(choices, losses.argmin(axis=1), strict=True):
-            chosen[number][fold] = PENALTIES[best]
+        for n_before, ((number, fold), best) in enumerate(zip(choices, losses.argmin(axis=1).tolist(), strict=True)):
+            chosen[number][fold] = _Choice(PENALTIES[best], probes[n_before * len(PENALTIES) + best])
     return chosen
 
 

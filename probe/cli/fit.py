@@ -239,12 +239,15 @@ def _fitted(
     """Fit the probes of one source; `reasons` gets why hypotheses have none."""
     from activations.units import in_order
     from analyses.probing.probes import fit_units
-    from probe.untrained import fit_untrained_twins, trained_model
 
     fitting = options.fitting()
     designs = options.designs(session, sites.chosen(session))
     seen = in_order(session.sites, (unit.site for design in designs for unit in design))
-    trained = None if options.untrained is None else trained_model(session, options.untrained, seen)
+    trained = None
+    if options.untrained is not None:  # torch is loaded only where it is needed
+        from probe.untrained import fit_untrained_twins, trained_model
+
+        trained = trained_model(session, options.untrained, seen)
     with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
         targets = labels.targets(session, subjects.hypotheses)
         reasons |= targets.reasons if subjects.hypotheses else {}

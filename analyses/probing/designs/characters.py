@@ -1,7 +1,9 @@
 """The design of a control without a model: the last few characters of the text."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from analyses.probing.designs.design import Basis, tiles_of
 from analyses.targets.row_runs import pieces_of_rows, value_counts
+from analyses.threads import in_threads
 
 _MAX_CHARACTERS = 255  # that have a column of their own; the others share one
 _TILE_ROWS = 8192  # more than in other designs, because a row has only `n_last` nonzero numbers
@@ -70,9 +73,12 @@ class CharacterDesign:
             is_used = row_weights > 0
             used = row_weights[is_used].astype(np.float64)
             positions, starts = tile.positions[is_used], tile.starts[is_used]
-            _add_products(positions, starts, self._ids, self._n_characters, self.n_last, used, sums)
+            add = partial(_add_products, positions, starts, self._ids, self._n_characters, self.n_last, used, sums)
+            deque(in_threads(add, range(self.n_last)), maxlen=0)  # each adds to rows of its own
             sums[-1, -1] += used.sum()
-        sums += np.triu(sums, 1).T
+        diagonal = sums.diagonal().copy()
+        sums = sums + sums.T
+        np.fill_diagonal(sums, diagonal)
         return sums
 
 
@@ -151,18 +157,20 @@ def _add_products(
     n_last: int,
     weights: NDArray[np.float64],
     sums: NDArray[np.float64],
+    back: int,
 ) -> None:
     """Add each row's weight to the products of its columns that are 1, in the upper triangle of the sums.
 
+    Only products with the character that is `back` before the current one are added to, and only those further back.
+
     The loop over rows is the innermost one, because all columns for one distance back lie near each other in memory.
     """
-    for back in range(n_last):
-        for further in range(back, n_last):
-            for row in range(len(positions)):
-                position = positions[row]
-                if position - starts[row] >= further:
-                    column = back * n_characters + ids[position - back]
-                    sums[column, further * n_characters + ids[position - further]] += weights[row]
+    for further in range(back, n_last):
         for row in range(len(positions)):
-            if positions[row] - starts[row] >= back:
-                sums[back * n_characters + ids[positions[row] - back], -1] += weights[row]
+            position = positions[row]
+            if position - starts[row] >= further:
+                column = back * n_characters + ids[position - back]
+                sums[column, further * n_characters + ids[position - further]] += weights[row]
+    for row in range(len(positions)):
+        if positions[row] - starts[row] >= back:
+            sums[back * n_characters + ids[positions[row] - back], -1] += weights[row]

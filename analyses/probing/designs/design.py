@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from analyses.errors import AnalysisError
 from analyses.targets.row_runs import pieces_of_rows
-from analyses.threads import in_threads
+from analyses.threads import in_threads, one_thread_each
 
 MEMORY = 384 << 20
 NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
@@ -108,6 +108,10 @@ class DenseTile:
             self._x = self._x()
         return self._x
 
+    def keep(self) -> None:
+        """Compute the numbers, where they are not in memory yet; the tile is then valid as long as it is kept."""
+        self._x = np.ascontiguousarray(self.x)
+
     def times(self, weights: NDArray[Any]) -> NDArray[Any]:
         """(n_rows, n_weights) products with weights; see `Tile`."""
         return np.asarray(self.x @ weights)
@@ -155,5 +159,6 @@ def principal_directions(design: Design, wanted: NDArray[np.bool_]) -> Basis:
     total, n_rows = gram_matrix(design, wanted, every)
     if not np.isfinite(total).all():
         raise AnalysisError(NOT_NUMBERS)
-    variances, vectors = np.linalg.eigh(total[:-1, :-1] / max(n_rows, 1))
+    with one_thread_each():
+        variances, vectors = np.linalg.eigh(total[:-1, :-1] / max(n_rows, 1))
     return Basis(vectors, np.maximum(variances, 0.0))

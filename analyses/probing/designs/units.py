@@ -7,7 +7,6 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
@@ -23,6 +22,8 @@ from analyses.probing.designs.design import (
     principal_directions,
     tiles_of,
 )
+from analyses.probing.designs.standardising import moments_of, standardised
+from analyses.threads import in_threads
 
 _ROUNDING = 1e-12  # relative to the mean: a constant unit may have a deviation of this size by rounding
 _SMALLEST = 1e-37  # the smallest deviation whose inverse is finite in float32
@@ -82,6 +83,8 @@ class UnitDesign:
         fits = n_available * self.n_columns * self._raw_dtype.itemsize <= memory
         self._cache = np.empty((n_available, self.n_columns), self._raw_dtype) if fits else None
         self._is_cached = False
+        self.mean, self.scale = np.zeros(self.n_columns), np.ones(self.n_columns)
+        self._basis: Basis | None = None
         if moments is None:
             self._standardise(train, n_available, progress)
         else:
@@ -89,14 +92,13 @@ class UnitDesign:
 
     def _standardise(self, train: NDArray[np.bool_], n_available: int, progress: Progress) -> None:
         """Compute the means and standard deviations over the training rows."""
-        self.mean, self.scale = np.zeros(self.n_columns), np.ones(self.n_columns)
         moments, n_read = Moments.empty(self.n_columns), 0
-        for tile in self.tiles(train):
-            of_tile = Moments.of(tile.x, np.zeros(len(tile.x)))
+        raw_tiles = (raw[rows] for first, raw in self._chunks() for rows in tiles_of(train[first : first + len(raw)]))
+        for of_tile in in_threads(moments_of, raw_tiles):
             if not np.isfinite(of_tile.mean).all():
                 raise AnalysisError(NOT_NUMBERS)
             moments.merge(of_tile)
-            n_read += len(tile.x)
+            n_read += of_tile.n
             progress(n_read, n_available)
         self.mean, deviation = moments.mean, moments.deviation
         rounding = np.maximum(_ROUNDING * np.abs(self.mean), _SMALLEST)
@@ -108,11 +110,13 @@ class UnitDesign:
         for first, raw in self._chunks():
             for rows in tiles_of(wanted[first : first + len(raw)], every):
                 rows_of_text = slice(first + rows.start, first + rows.stop, rows.step)
-                yield DenseTile(rows_of_text, partial(_standardised, raw[rows], mean, factor))
+                yield DenseTile(rows_of_text, partial(standardised, raw[rows], mean, factor))
 
     def basis(self, wanted: NDArray[np.bool_]) -> Basis:
-        """Return the principal directions of the wanted rows; see `Design`."""
-        return principal_directions(self, wanted)
+        """Return principal directions; see `Design`. Those of the first rows asked for serve any others, too."""
+        if self._basis is None:
+            self._basis = principal_directions(self, wanted)
+        return self._basis
 
     def _chunks(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield all rows as they are in the source, a few at a time, with the number of the first."""
@@ -146,48 +150,3 @@ def _as_index(columns: list[int]) -> slice | NDArray[np.int64]:
     if columns == list(range(columns[0], columns[0] + len(columns))):
         return slice(columns[0], columns[0] + len(columns))
     return np.array(columns)
-
-
-def _standardised(raw: NDArray[Any], mean: NDArray[np.float32], factor: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n_rows, n_columns) activations less the means, times the factors, which are inverse deviations."""
-    raw, x = np.ascontiguousarray(raw), np.empty(raw.shape, np.float32)
-    _standardise(raw.view(np.uint16) if raw.dtype == np.float16 else raw, mean, factor, x)
-    return x
-
-
-@njit(nogil=True, cache=True)
-def _standardise(
-    raw: NDArray[Any], mean: NDArray[np.float32], factor: NDArray[np.float32], x: NDArray[np.float32]
-) -> None:
-    """Subtract means and multiply by factors; numbers in uint16 are the bits of float16.
-
-    `(np.float32(raw) - mean) * factor` says the same, except that infinite activations become NaN here. float16 is
-    decoded by hand, because numba does not know it:
-
-        float16  s eeeee ffffffffff                      value (1 + f/2¹⁰) · 2^(e − 15)
-        float32  s eeeeeeee ffffffffff0000000000000      value (1 + f/2¹⁰) · 2^(e − 15), with 112 added to e
-
-    Subnormal numbers, with e = 0, have the value f · 2⁻²⁴. The bits of f behind the exponent of ½ make the float32
-    number ½ + f · 2⁻²⁴, from which ½ is subtracted: arithmetic with subnormal float32 numbers would be slow.
-    """
-    n_rows, n_columns = raw.shape
-    for row in range(n_rows):
-        if raw.itemsize == 2:
-            bits = x[row].view(np.int32)
-            for column in range(n_columns):
-                half = np.int32(raw[row, column])
-                exponent = half & 0x7C00
-                if exponent == 0:  # subnormal
-                    bits[column] = 0x3F000000 | (half & 0x3FF)
-                elif exponent == 0x7C00:  # infinite or NaN
-                    bits[column] = 0x7FC00000
-                else:
-                    bits[column] = ((half & 0x7FFF) << 13) + (112 << 23)
-            for column in range(n_columns):
-                half = np.int32(raw[row, column])
-                size = x[row, column] - (np.float32(0.5) if half & 0x7C00 == 0 else np.float32(0))
-                value = -size if half & 0x8000 else size
-                x[row, column] = (value - mean[column]) * factor[column]
-        else:
-            for column in range(n_columns):
-                x[row, column] = np.float32((raw[row, column] - mean[column]) * factor[column])

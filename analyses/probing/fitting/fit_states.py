@@ -22,6 +22,7 @@ class FitState:
         number: Number of the probe among those that are fitted together.
         objective: What the probe minimises.
         minimiser: Chooses the points where the objective is evaluated.
+        has_start: Whether it began at another probe, so that its first Hessian is already like that at its minimum.
         intercept_curvatures: (n_outputs,) second derivatives by the intercepts, at the best point.
         newton: The Hessian that was measured last, in the form of Newton steps; None before the first.
         measured_in: The pass that it was measured in.
@@ -29,11 +30,15 @@ class FitState:
         n_passes: Passes so far.
     """
 
-    def __init__(self, number: int, objective: Objective, basis: Basis, options: SolverOptions) -> None:
-        """Begin where all weights are 0."""
+    def __init__(
+        self, number: int, objective: Objective, basis: Basis, options: SolverOptions, start: FittedProbe | None = None
+    ) -> None:
+        """Begin at a probe for the same labels in other rows, or with another penalty; None: at weights of 0."""
         self.number, self.objective = number, objective
-        self.minimiser = objective.minimiser(basis, options)
-        self.intercept_curvatures = objective.n * objective.curvature
+        self.minimiser = objective.minimiser(basis, options, start)
+        self.has_start = start is not None
+        curvature = objective.curvature if start is None or start.curvature is None else start.curvature
+        self.intercept_curvatures = objective.n * curvature
         self.newton: Newton | ProximalNewton | None = None
         self.measured_in: int | None = None
         self.is_own_hessian_new = False
@@ -93,6 +98,7 @@ class FitState:
     @property
     def result(self) -> FittedProbe:
         """The probe at the best point so far."""
-        best = self.minimiser.best
-        intercept = best[-1] + self.objective.response.centre
-        return FittedProbe(best[:-1], intercept, self.minimiser.value, self.n_passes, self.minimiser.is_solved)
+        objective, minimiser = self.objective, self.minimiser
+        weights, intercept = minimiser.best[:-1], minimiser.best[-1] + objective.response.centre
+        curvature = self.intercept_curvatures / max(objective.n, 1e-300)
+        return FittedProbe(weights, intercept, minimiser.value, self.n_passes, minimiser.is_solved, curvature)

@@ -17,6 +17,7 @@ from analyses.threads import in_threads
 
 Array = NDArray[np.float64]
 _PASSES_BETWEEN = 5  # two measurements of a dense design, if it is sampled; each takes one if it is not
+_PASSES_BETWEEN_FAR = 2  # the same where Hessians are cheap, and the probe is not nearly solved
 _PASSES_BETWEEN_SPARSE = 10  # two measurements of a sparse design, and before the first
 _PASSES_BETWEEN_NEAR = 3  # the same for a probe that is nearly solved, as only its own Hessian can show that it is
 _SIMILAR = 2.0  # factor between the curvatures of probes that can use the same Hessian
@@ -52,10 +53,13 @@ class HessianSchedule:
             return fit.objective.response.n_outputs == 1 and n_passes >= (last or 0) + wait
         if last is None:
             is_proximal = isinstance(fit.minimiser, Proximal)
-            return is_proximal or fit.minimiser.is_near or n_passes >= self._passes_before_first
+            return is_proximal or fit.has_start or fit.minimiser.is_near or n_passes >= self._passes_before_first
         if fit.objective.response.kind == "numeric":
             return False  # its Hessian is the same everywhere
-        return n_passes >= last + (1 if self._sampler.takes_all else _PASSES_BETWEEN)
+        if self._sampler.takes_all:
+            return n_passes >= last + 1
+        is_far = self._sampler.is_cheap and not fit.minimiser.is_near
+        return n_passes >= last + (_PASSES_BETWEEN_FAR if is_far else _PASSES_BETWEEN)
 
     def expected_curvatures(self, active: Sequence[FitState], n_passes: int) -> dict[int, Array]:
         """Choose the probes whose Hessians are measured in the next pass.
@@ -66,6 +70,8 @@ class HessianSchedule:
         expected: dict[int, Array] = {}
         if self._is_off:
             return expected
+        n_blocks = {fit.objective.hessian_group: fit.objective.response.n_outputs for fit in active}
+        self._sampler.choose_size(sum(fit.objective.response.n_outputs for fit in active), sum(n_blocks.values()))
         room = _SAMPLE_BYTES // self._sampler.n_bytes
         n_new_products = self._max_products - sum(fit.newton is not None for fit in active)
         groups = set()

@@ -11,10 +11,11 @@ from analyses.probing.fitting.fit_states import FitState
 from analyses.probing.fitting.hessian_schedule import HessianSchedule
 from analyses.probing.fitting.loss_sums import LossSums
 from analyses.probing.fitting.objectives import Objective
+from analyses.probing.fitting.passes import do_pass
 from analyses.probing.fitting.problems import DEFAULT_SOLVER, FittedProbe, Problem, SolverOptions
 from analyses.probing.fitting.responses import Response
+from analyses.probing.fitting.rough_fits import rough_fits
 from analyses.targets.row_runs import RowMask
-from analyses.threads import in_threads
 
 Array = NDArray[np.float64]
 _USUAL_PASSES = 20
@@ -27,6 +28,7 @@ def fit_probes(
     problems: Sequence[Problem],
     *,
     weights: Array | None = None,
+    starts: Sequence[FittedProbe | None] | None = None,
     options: SolverOptions = DEFAULT_SOLVER,
     progress: Progress = no_progress,
 ) -> list[FittedProbe]:
@@ -42,6 +44,8 @@ def fit_probes(
         rows: (n_rows,) each: sets of rows that they are fitted to.
         problems: A problem for each probe, which names one of the responses and one of the sets of rows.
         weights: (n_rows,) weights of the rows; None: all weigh 1.
+        starts: Where to begin: for each problem a probe for the same labels, in other rows or with another penalty.
+            None: at a rough fit to some of the rows, if there are many.
         options: When to stop, and what may be used on the way.
         progress: Called with the passes done and a guess of how many there will be.
 
@@ -54,39 +58,19 @@ def fit_probes(
     losses = LossSums(design, rows, objectives, weights)
     basis = design.basis(losses.wanted)
     schedule = HessianSchedule(design, basis, losses.sampler, options)
-    fits = [FitState(number, objective, basis, options) for number, objective in enumerate(objectives)]
+    if starts is None or all(start is None for start in starts):
+        starts = rough_fits(design, basis, rows, objectives, weights, losses.wanted)
+    fits = [
+        FitState(number, objective, basis, options, start)
+        for number, (objective, start) in enumerate(zip(objectives, starts, strict=True))
+    ]
     for n_passes in range(options.max_passes):
         active = [fit for fit in fits if not fit.minimiser.is_done]
         if not active:
             break
         progress(n_passes, max(_USUAL_PASSES, n_passes + 5))
-        _do_pass(active, n_passes, losses, schedule)
+        do_pass(active, n_passes, losses, schedule)
     return [fit.result for fit in fits]
-
-
-def _do_pass(active: Sequence[FitState], n_passes: int, losses: LossSums, schedule: HessianSchedule) -> None:
-    """Evaluate each probe's objective at its next point, and choose the point after that."""
-    points = {fit.number: fit.minimiser.point for fit in active}
-    functions = [(point[:-1], point[-1]) for point in points.values()]
-    expected = schedule.expected_curvatures(active, n_passes)
-    sums, samples = losses.sums(list(points), functions, expected)
-    finite = {
-        fit.number: samples[fit.number]
-        for fit, loss in zip(active, sums.losses, strict=True)
-        if fit.number in samples and np.isfinite(loss)
-    }
-    hessians = losses.sampler.hessians(finite, points)
-    for fit, loss, gradient, intercept_gradient, intercept_curvatures in zip(active, *sums, strict=True):
-        fit.tell(loss, gradient, intercept_gradient, intercept_curvatures)
-    schedule.distribute(active, n_passes, hessians)
-
-    def look_ahead(fit: FitState) -> None:
-        fit.look_ahead(needs_own_hessian=schedule.needs_own_hessian)
-
-    list(in_threads(look_ahead, [fit for fit in active if fit.minimiser.has_decreased]))
-    for fit in active:
-        if fit.minimiser.is_done:
-            fit.release()
 
 
 def mean_losses(

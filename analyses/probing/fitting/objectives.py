@@ -1,11 +1,13 @@
 """The objective of one probe, as far as it is known before any pass over the rows."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from analyses.probing.designs.design import Basis
 from analyses.probing.fitting.minimisers import Minimiser, Proximal, QuasiNewton
-from analyses.probing.fitting.problems import Problem, SolverOptions
+from analyses.probing.fitting.problems import FittedProbe, Problem, SolverOptions
 from analyses.probing.fitting.responses import Response
 from analyses.probing.fitting.second_order.hessians import Hessian, centred
 from analyses.probing.fitting.second_order.newton import Newton
@@ -13,6 +15,7 @@ from analyses.probing.fitting.second_order.proximal_newton import ProximalNewton
 
 Array = NDArray[np.float64]
 _FINER = 1e-6
+_ROUGH_PENALTY = 1e-3  # the least for each row in a rough fit, which else would be too sure where few rows decide
 _LONGEST_STEP = 10.0  # of an intercept
 _SMALLEST_SHARE = 1e-6  # that a class is assumed to have at the start
 
@@ -31,6 +34,7 @@ class Objective:
     def __init__(self, problem: Problem, response: Response, sums: Array, n_columns: int) -> None:
         """Start from the summed weights of the rows; see `Response.sums`."""
         self.problem, self.response = problem, response
+        self._sums = sums
         self._n_columns = n_columns
         self._l2 = problem.penalty * (1 - problem.l1_ratio)
         self.class_weights = np.ones(response.n_classes)
@@ -51,6 +55,11 @@ class Objective:
         self._start = logs[1:] - logs[:1] if response.kind == "binary" else logs
         self.curvature = (shares * (1 - shares))[-response.n_outputs :]
 
+    def roughly(self, share: float) -> "Objective":
+        """Return the objective as expected for a share of the rows, drawn evenly, with no less than some penalty."""
+        problem = replace(self.problem, penalty=max(self.problem.penalty, _ROUGH_PENALTY * self.n) * share)
+        return Objective(problem, self.response, self._sums * share, self._n_columns)
+
     @property
     def hessian_group(self) -> tuple[object, ...]:
         """A key that objectives share whose losses have nearly the same Hessian at their minimum."""
@@ -66,11 +75,12 @@ class Objective:
         """(n_columns + 1,) L1 penalty of each coefficient."""
         return self.problem.penalty * self.problem.l1_ratio * self._is_penalised
 
-    def minimiser(self, basis: Basis, options: SolverOptions) -> Minimiser:
-        """Return a minimiser of the objective, at its start."""
+    def minimiser(self, basis: Basis, options: SolverOptions, start: FittedProbe | None = None) -> Minimiser:
+        """Return a minimiser of the objective, at a probe, or where all weights are 0."""
+        start_point = self._start_point(start)
         desired_tolerance, negligible = options.desired_tolerance, options.negligible * self._loss_unit * self.n
         if self.problem.l1_ratio > 0:
-            return Proximal(self._start_point(), self._l1, options.tolerance, desired_tolerance, negligible)
+            return Proximal(start_point, self._l1, options.tolerance, desired_tolerance, negligible)
         variances = np.append(basis.variances, 1.0)[:, None]
         expected = self.n * variances * self.curvature + self._l2 * self._is_penalised[:, None]
         diagonal = np.maximum(expected, 1e-12 * self.n)  # of the Hessian, in the directions of the basis
@@ -84,7 +94,7 @@ class Objective:
         if self.response.kind == "numeric" and basis.vectors is not None:
             # this Hessian is exact, and the last digits cost next to nothing
             desired_tolerance, negligible = min(desired_tolerance, options.tolerance) * _FINER, 0.0
-        return QuasiNewton(self._start_point(), solve, options.tolerance, desired_tolerance, negligible)
+        return QuasiNewton(start_point, solve, options.tolerance, desired_tolerance, negligible)
 
     def newton(self, hessian: Hessian, gradient: Array) -> Newton | ProximalNewton:
         """Return Newton steps with a Hessian of the loss, measured where the loss has this gradient."""
@@ -117,8 +127,10 @@ class Objective:
         curvatures = np.maximum(intercept_curvatures, 1e-300)
         return float((of_weights**2).sum() / (2 * self._l2) + (of_intercepts**2 / curvatures).sum())
 
-    def _start_point(self) -> Array:
-        """(n_columns + 1, n_outputs) weights of 0, and intercepts that predict the shares of the classes."""
+    def _start_point(self, start: FittedProbe | None) -> Array:
+        """(n_columns + 1, n_outputs) a probe; or weights of 0 and intercepts that predict the shares of the classes."""
+        if start is not None:
+            return np.vstack([start.weights, start.intercept - self.response.centre])
         return np.vstack([np.zeros((self._n_columns, len(self._start))), centred(self._start[None])])
 
     def with_penalty(

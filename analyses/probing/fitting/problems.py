@@ -53,6 +53,7 @@ class FittedProbe:
         objective: The minimum that was reached.
         n_passes: Passes over the rows that it took.
         is_solved: Whether the objective is shown to be within the tolerance of its minimum.
+        curvature: (n_outputs,) mean second derivative of a row's loss by each output, where it was measured; else None.
     """
 
     weights: NDArray[np.float64]
@@ -60,6 +61,7 @@ class FittedProbe:
     objective: float
     n_passes: int
     is_solved: bool
+    curvature: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

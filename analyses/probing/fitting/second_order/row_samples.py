@@ -20,6 +20,9 @@ from analyses.threads import in_threads
 Array = NDArray[np.float64]
 MIN_ROWS = 2000  # of a sample, however few columns there are
 _ROWS_PER_COLUMN = 6  # of a sample
+_MOST_ROWS_PER_COLUMN = 32  # where Hessians take less time than passes
+_OUTPUTS_OF_A_PASS = 16  # whose products take as long as what a pass does whatever the number of outputs
+_MAX_BYTES = 32 << 20  # of a larger sample
 _SAMPLES_OF_CLASSES = 2  # times as many rows, if there are several classes
 _GOLDEN = 0.6180339887498949
 
@@ -31,6 +34,7 @@ class RowSampler:
 
     Attributes:
         n_rows: Expected size of the sample for a single output.
+        is_cheap: Whether computing all Hessians takes less time than a pass, so that they can be measured often.
         max_rows: Size at which a sample is given up; it is larger than expected only if the curvature is.
         takes_all: Whether rows are so few that a sample is all of them, in float64.
         n_bytes: Memory for the sample for a single output.
@@ -40,13 +44,29 @@ class RowSampler:
         """Prepare to sample the wanted rows of a design."""
         self._design, self._wanted = design, wanted
         self._is_sparse = isinstance(design, SparseDesign)
-        n_wanted = int(wanted.sum())
-        self.n_rows = max(_ROWS_PER_COLUMN * (design.n_columns + 1), MIN_ROWS)
-        self.max_rows = 4 * _SAMPLES_OF_CLASSES * self.n_rows
-        self.takes_all = n_wanted <= 4 * self.n_rows
-        self.n_bytes = self.n_rows * (design.n_columns + 1) * design.dtype.itemsize
-        if self._is_sparse:
-            self.n_bytes = 4 * n_wanted
+        self._n_wanted, self._n_columns = int(wanted.sum()), design.n_columns + 1
+        self._fewest_rows = max(_ROWS_PER_COLUMN * self._n_columns, MIN_ROWS)
+        self.takes_all = self._n_wanted <= 4 * self._fewest_rows
+        self.is_cheap = False
+        self._set_size(self._fewest_rows)
+
+    def choose_size(self, n_outputs: int, n_blocks: int) -> None:
+        """Let samples be so large that computing all Hessians takes about as long as a pass, within bounds.
+
+        Args:
+            n_outputs: Outputs of all probes in a pass.
+            n_blocks: Matrices of second derivatives that have to be computed to know them for all of these probes.
+        """
+        as_long_as_a_pass = (
+            4 * self._n_wanted * (n_outputs + _OUTPUTS_OF_A_PASS) // (max(n_blocks, 1) * self._n_columns)
+        )
+        largest = min(_MOST_ROWS_PER_COLUMN * self._n_columns, self._n_wanted // 4, _MAX_BYTES // (4 * self._n_columns))
+        self.is_cheap = 2 * as_long_as_a_pass >= largest
+        self._set_size(max(self._fewest_rows, min(as_long_as_a_pass, largest)))
+
+    def _set_size(self, n_rows: int) -> None:
+        self.n_rows, self.max_rows = n_rows, 4 * _SAMPLES_OF_CLASSES * n_rows
+        self.n_bytes = 4 * self._n_wanted if self._is_sparse else n_rows * self._n_columns * self._design.dtype.itemsize
 
     def sample(self, tile: Tile, curvatures: NDArray[Any], row_weights: NDArray[Any], expected: Array) -> Sample:
         """Draw rows of a tile in proportion to their curvature, so that few are enough, whatever is rare; or take all.
