@@ -8,9 +8,12 @@ from functools import wraps
 from threading import Lock
 from typing import Any, TypeVar, cast
 
-from numba import njit
+from numba import config, njit, set_num_threads
+
+from activations.cores import n_cores
 
 _LAUNCHING = Lock()
+_MOST_THREADS: int = vars(config)["NUMBA_NUM_THREADS"]
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
@@ -26,6 +29,7 @@ def in_parallel(loop: Loop) -> Loop:
     @wraps(loop)
     def call(*arguments: Any) -> Any:
         with _LAUNCHING:
+            set_num_threads(min(n_cores(), _MOST_THREADS))  # which numba keeps for each thread
             return compiled(*arguments)
 
     return cast(Loop, call)

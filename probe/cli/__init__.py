@@ -37,6 +37,7 @@ from probe.cli.similarity import similarity
 from probe.cli.steer import steer
 from probe.cli.story import story
 from probe.cli.sweep import sweep
+from probe.cli.thread_options import with_threads
 from probe.cli.train import train
 from probe.cli.units import units
 from probe.cli.view import view
@@ -88,7 +89,7 @@ def command_name(command: Callable[..., None]) -> str:
 
 
 for _command in COMMANDS:
-    app.command(command_name(_command), cls=NamingCommand)(_command)
+    app.command(command_name(_command), cls=NamingCommand)(with_threads(_command))
 app.add_typer(plot_app)
 
 
