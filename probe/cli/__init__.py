@@ -11,6 +11,7 @@ import typer
 from activations.errors import ActivationError
 from analyses.errors import AnalysisError
 from hypotheses.errors import HypothesisError
+from hypotheses.kernels import announce_compiling
 from probe import __version__
 from probe.cli.ablate import ablate
 from probe.cli.check import check
@@ -114,6 +115,7 @@ def main() -> None:
         signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
     if os.environ.get("COLUMNS") == "0":  # a terminal that does not know its width; nothing fits into no columns
         del os.environ["COLUMNS"]
+    announce_compiling(lambda: warn("compiling, once: the next command finds the compiled loops on the disk"))
     try:
         app()
     except SystemExit as stop:
