@@ -8,9 +8,13 @@ from functools import wraps
 from threading import Lock
 from typing import Any, TypeVar, cast
 
-from numba import njit
+from numba import config, set_num_threads
+
+from activations.cores import n_cores
+from hypotheses.kernels import compiled
 
 _LAUNCHING = Lock()
+_MOST_THREADS: int = vars(config)["NUMBA_NUM_THREADS"]
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
@@ -21,11 +25,12 @@ def in_parallel(loop: Loop) -> Loop:
     which is used where neither OpenMP nor TBB is installed, ends the process if two threads call parallel loops at
     once.
     """
-    compiled = njit(parallel=True, cache=True)(loop)
+    compiled_loop = compiled(parallel=True)(loop)
 
     @wraps(loop)
     def call(*arguments: Any) -> Any:
         with _LAUNCHING:
-            return compiled(*arguments)
+            set_num_threads(min(n_cores(), _MOST_THREADS))  # which numba keeps for each thread
+            return compiled_loop(*arguments)
 
     return cast(Loop, call)

@@ -1,6 +1,5 @@
 """Work shared among threads: a thread for each core, locks, and one thread for each matrix product."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +9,8 @@ from threading import Condition, RLock, Thread, current_thread
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
+
+from activations.cores import n_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,7 +28,7 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
         with one_thread_each():
             yield from map(work, first)
         return
-    n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_threads = n_cores()
     waiting: deque[Future[Result]] = deque()
     with one_thread_each(), ThreadPoolExecutor(n_threads) as pool:
         for item in chain(first, rest):

@@ -4,8 +4,9 @@ import unicodedata
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hypotheses.kernels import compiled
 
 LETTER, UPPER, DIGIT, WORD, BLANK, TITLE, EXTENDS, UNSPACED = (np.uint8(1 << bit) for bit in range(8))
 """Bits of `traits`, to test with `&`. A word is made of letters, digits, marks and underscores; blanks are all
@@ -40,7 +41,7 @@ def look_up(codes: NDArray[np.uint32], function: Callable[[str], int]) -> NDArra
     return _gathered(table, codes)
 
 
-@njit(cache=True)
+@compiled()
 def _occurring(codes: NDArray[np.uint32], n: int) -> NDArray[np.bool_]:
     """Return (n,) whether each code point occurs; as a loop, it takes a tenth of the time of numpy's indexing."""
     occurs = np.zeros(n, np.bool_)
@@ -49,7 +50,7 @@ def _occurring(codes: NDArray[np.uint32], n: int) -> NDArray[np.bool_]:
     return occurs
 
 
-@njit(cache=True)
+@compiled()
 def _gathered(table: NDArray[np.uint8], codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return (n_chars,) the entry of a table for each character."""
     values = np.empty(len(codes), np.uint8)
@@ -58,7 +59,7 @@ def _gathered(table: NDArray[np.uint8], codes: NDArray[np.uint32]) -> NDArray[np
     return values
 
 
-@njit(cache=True)
+@compiled()
 def next_of(codes: NDArray[np.uint32], t: int, first: int, second: int, third: int) -> int:
     """Return the index of the next of three code points from `t` on, or the number of characters: blocks at a time."""
     a, b, c = np.uint32(first), np.uint32(second), np.uint32(third)

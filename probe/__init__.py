@@ -13,6 +13,7 @@ The names that most programs need are here; the others are in groups, such as `p
 import sys
 import warnings
 from functools import reduce
+from importlib import import_module
 from typing import Any
 
 import lazy_loader
@@ -24,6 +25,7 @@ from probe.sibling_packages import import_sibling_packages
 __version__ = "0.1.0"
 
 import_sibling_packages()
+import_module("activations.cores").prepare_libraries()
 register_formatters()
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

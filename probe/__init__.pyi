@@ -21,6 +21,7 @@ from . import statistics as statistics
 from . import tables as tables
 from . import targets as targets
 from . import texts as texts
+from . import threads as threads
 from . import views as views
 from .causes import ablate as ablate
 from .causes import attribute as attribute
@@ -68,6 +69,7 @@ from .tables import to_frame as to_frame
 from .targets import design as design
 from .targets import labels as labels
 from .texts import Corpus as Corpus
+from .threads import use_threads as use_threads
 from .views import view as view
 
 __all__: list[str]

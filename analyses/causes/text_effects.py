@@ -11,6 +11,7 @@ from activations.texts.corpus import Corpus
 from analyses.errors import AnalysisError
 from analyses.intervals.matched_p_values import matched_p_value
 from analyses.intervals.significance import q_values
+from analyses.intervals.students_t import quantile
 from analyses.targets.labelling import AnyHypothesis, label, labeller_of_new_texts
 from hypotheses.registry import hypothesis_of
 
@@ -159,12 +160,10 @@ def _effect(measured: Measured) -> TextEffect:
 
 def _interval(differences: Array) -> tuple[float, float]:
     """Return the 95 % interval of the mean of (n_texts,) differences, by Student's t."""
-    from scipy.stats import t as student
-
     n = len(differences)
     if n < FEWEST_TEXTS:
         return np.nan, np.nan
-    mean, reach = differences.mean(), student.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n)
+    mean, reach = differences.mean(), quantile(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n)
     return float(mean - reach), float(mean + reach)
 
 

@@ -11,6 +11,7 @@ from activations.deprecation import renamed_attribute
 from activations.results import Result
 from analyses.errors import AnalysisError
 from analyses.intervals.long_run import long_run_variance, n_cosines
+from analyses.intervals.students_t import quantile, two_sided_p
 from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
 
 Array = NDArray[np.float64]
@@ -93,9 +94,8 @@ def intervals(
         Hanley & Lippman-Hand 1983, JAMA 249:1743-1745: the rule of three.
     """
     from scipy.special import expit, logit
-    from scipy.stats import t as student
 
-    reach = student.ppf((1 + LEVEL) / 2, degrees_of_freedom) * errors
+    reach = quantile((1 + LEVEL) / 2, degrees_of_freedom) * errors
     with np.errstate(invalid="ignore", divide="ignore"):
         if scale == "logit":
             middle, reach = logit(values), reach / (values * (1 - values))
@@ -145,8 +145,6 @@ def difference_of(first: Estimate, second: Estimate) -> Difference:
     Raises:
         AnalysisError: If they are on different texts, or hold out different parts of it.
     """
-    from scipy.stats import t as student
-
     if first.text != second.text:
         raise AnalysisError(
             "the two scores are of different texts, of other parts of one, or of another label; compare models on the "
@@ -172,7 +170,7 @@ def difference_of(first: Estimate, second: Estimate) -> Difference:
             value=value, low=nan, high=nan, p=nan, no_interval_reason="the two make the same errors everywhere"
         )
     low, high = paired.interval
-    p = float(2 * student.sf(abs(value) / error, paired.degrees_of_freedom))
+    p = float(two_sided_p(value / error, paired.degrees_of_freedom))
     return Difference(value=value, low=low, high=high, p=p)
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from analyses.intervals.students_t import two_sided_p
+
 FEWEST_MATCHED = 5
 """The number of matched interventions below which there is no p-value."""
 
@@ -44,8 +46,6 @@ def matched_p_value(
         DerSimonian & Laird 1986, Controlled Clinical Trials 7:177-188, for the variance between effects. Satterthwaite
         1946, Biometrics Bulletin 2:110-114.
     """
-    from scipy.stats import t as student
-
     if n_matched < FEWEST_MATCHED:
         return float(np.nan)
     scale = 1 + 1 / n_matched
@@ -57,4 +57,4 @@ def matched_p_value(
     if between > 0:
         uncertainty = error_variance**2 / error_degrees_of_freedom + (scale * matched_variance) ** 2 / (n_matched - 1)
         degrees_of_freedom = max(variance**2 / uncertainty, min(error_degrees_of_freedom, n_matched - 1))
-    return float(2 * student.sf(abs(difference) / np.sqrt(variance), degrees_of_freedom))
+    return float(two_sided_p(difference / np.sqrt(variance), degrees_of_freedom))

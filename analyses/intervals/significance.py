@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from analyses.intervals.atom_sums import AtomSums
 from analyses.intervals.long_run import N_GROUPS, WithinGroups, cosines, position_groups
+from analyses.intervals.students_t import two_sided_p
 
 Array = NDArray[np.float64]
 FEWEST_PIECES = 10  # independent pieces of the label, below which neither p-value nor interval is given
@@ -51,8 +52,6 @@ def evidence(sums: AtomSums) -> Evidence:
     Returns:
         The evidence; p is NaN for units that never change, and where the label has fewer than 10 independent pieces.
     """
-    from scipy.stats import t as student
-
     groups = position_groups(len(sums.n))[sums.n > 0]
     sums = sums.of(sums.n > 0)
     n_atoms, n_units = sums.x.shape
@@ -85,7 +84,7 @@ def evidence(sums: AtomSums) -> Evidence:
         total = within.product.sum(axis=0)
         changes = (spread > 0) & (memories > 0)
         z = np.where(changes, np.abs(total) / np.sqrt(spread), np.nan)
-    return Evidence(2 * student.sf(z, degrees_of_freedom), label_memory, n_pieces, unit_pieces, drifts)
+    return Evidence(two_sided_p(z, degrees_of_freedom), label_memory, n_pieces, unit_pieces, drifts)
 
 
 def _effective(parts: Array) -> Array:
@@ -125,17 +124,16 @@ def surprise(sums: AtomSums) -> Array:
 
 
 def q_values(p: Array) -> Array:
-    """Return the false discovery rate at each p-value, by Benjamini and Hochberg.
+    """Return the false discovery rate at each of (n,) p-values, by Benjamini and Hochberg.
 
     p-values that are NaN stay NaN, and do not count.
 
     Source:
         Benjamini & Hochberg 1995, Journal of the Royal Statistical Society B 57:289-300.
     """
-    from scipy.stats import false_discovery_control
-
     q = np.full(p.shape, np.nan)
-    known = np.isfinite(p)
-    if known.any():
-        q[known] = false_discovery_control(p[known])
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known])]
+    rates = p[order] * (len(order) / np.arange(1, len(order) + 1))
+    q[order] = np.minimum(np.minimum.accumulate(rates[::-1])[::-1], 1)
     return q

@@ -4,12 +4,12 @@ from collections import Counter
 
 import numpy as np
 import regex
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.built_in.quotes import backtick_spans
 from hypotheses.characters import code_points
 from hypotheses.hypothesis import hypothesis
+from hypotheses.kernels import compiled
 from hypotheses.labels import Labels
 
 _BACKSLASH, _DOLLAR, _PERCENT, _NEWLINE, _SPACE, _TAB, _RETURN, _BRACE = (ord(char) for char in "\\$%\n \t\r{")
@@ -156,7 +156,7 @@ def _covered(
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def _between_delimiters(
     codes: NDArray[np.uint32],
     verbatim: NDArray[np.bool_],
@@ -229,7 +229,7 @@ def _between_delimiters(
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def _read_dollar(
     codes: NDArray[np.uint32], t: int, state: int, opened: int, is_tight: bool, n_closing: int, is_latex: bool
 ) -> tuple[int, int, bool]:
@@ -251,7 +251,7 @@ def _read_dollar(
     return _DOUBTFUL, t, not _may_open(codes, t)
 
 
-@njit(cache=True)
+@compiled()
 def _reconsider(codes: NDArray[np.uint32], t: int, state: int, opened: int, is_tight: bool, has_formulas: bool) -> int:
     """Return the state, where nothing tells that a text is LaTeX, after a further character, which is no closing $."""
     code = codes[t]
@@ -278,31 +278,31 @@ def _reconsider(codes: NDArray[np.uint32], t: int, state: int, opened: int, is_t
     return state
 
 
-@njit(cache=True)
+@compiled()
 def _is_blank(code: int) -> bool:
     return code == _SPACE or code == _TAB or code == _RETURN or code == _NEWLINE
 
 
-@njit(cache=True)
+@compiled()
 def _is_word(codes: NDArray[np.uint32], t: int) -> bool:
     """Tell whether the two characters before one are letters."""
     first, second = codes[t - 2] | 32, codes[t - 1] | 32
     return bool(97 <= first <= 122 and 97 <= second <= 122)
 
 
-@njit(cache=True)
+@compiled()
 def _begins_line(codes: NDArray[np.uint32], t: int) -> bool:
     return t <= 0 or codes[t - 1] == _NEWLINE
 
 
-@njit(cache=True)
+@compiled()
 def _may_open(codes: NDArray[np.uint32], t: int) -> bool:
     """Tell whether a formula may begin at a character, by the one before it."""
     is_possible: bool = t == 0 or _is_blank(codes[t - 1]) or codes[t - 1] in _DOLLAR_AFTER
     return is_possible
 
 
-@njit(cache=True)
+@compiled()
 def _precedes(codes: NDArray[np.uint32], t: int, tag: NDArray[np.uint32]) -> bool:
     """Tell whether a tag ends at a character."""
     matches = t + 1 >= len(tag)

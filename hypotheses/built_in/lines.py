@@ -1,12 +1,12 @@
 """Lines and indentation. A line ends with its line feed; a carriage return is a character like any other."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import code_points
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
+from hypotheses.kernels import compiled
 from hypotheses.labels import Labels
 
 _NEWLINE, _TAB, _SPACE, _RETURN = (ord(char) for char in "\n\t \r")
@@ -154,7 +154,7 @@ def _at_least_one(width: int) -> int:
     return width
 
 
-@njit(cache=True)
+@compiled()
 def _positions(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Return (n_chars,) the number of characters since the last newline."""
     positions = np.zeros(len(codes), np.int64)
@@ -165,7 +165,7 @@ def _positions(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     return positions
 
 
-@njit(cache=True)
+@compiled()
 def _until_newline(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Return (n_chars,) how far ahead the next newline is, or the end of the text if there is none; 0 at a newline."""
     ahead = np.zeros(len(codes), np.int64)
@@ -177,7 +177,7 @@ def _until_newline(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     return ahead
 
 
-@njit(cache=True)
+@compiled()
 def _blank_so_far(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether only blanks have been read since the last newline, not counting this character."""
     blank = np.zeros(len(codes), np.bool_)
@@ -192,7 +192,7 @@ def _blank_so_far(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     return blank
 
 
-@njit(cache=True)
+@compiled()
 def _indentation(codes: NDArray[np.uint32], width: int) -> NDArray[np.int64]:
     """Return (n_chars,) the number of tabs, and of groups of `width` spaces, at the beginning of the line so far."""
     depths = np.zeros(len(codes), np.int64)

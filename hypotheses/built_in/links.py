@@ -1,11 +1,11 @@
 """Web addresses, and the links and templates of wikis."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import BLANK, UNSPACED, WORD, code_points, next_of, traits
 from hypotheses.hypothesis import hypothesis
+from hypotheses.kernels import compiled
 from hypotheses.labels import Labels
 
 _SLASH, _COLON, _POINT, _W, _NEWLINE, _SPACE, _TAB, _RETURN = (ord(char) for char in "/:.w\n \t\r")
@@ -149,7 +149,7 @@ def in_template(text: str) -> Labels:
     return Labels(_templates(code_points(text), _NOWIKI_BEGINS in text), "binary")
 
 
-@njit(cache=True)
+@compiled()
 def _begun(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return (n_chars,) the first character of the address that each character is in; -1 outside."""
     begun = np.full(len(codes), -1)
@@ -192,13 +192,13 @@ def _begun(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.in
     return begun
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _may_precede(kind: int) -> bool:
     """Tell whether an address may begin right after a character: no letter, or one of a script without blanks."""
     return not kind & WORD or kind & UNSPACED != 0
 
 
-@njit(cache=True)
+@compiled()
 def _wiki_links(codes: NDArray[np.uint32], has_nowiki: bool, begun: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in a link.
 
@@ -249,14 +249,14 @@ def _wiki_links(codes: NDArray[np.uint32], has_nowiki: bool, begun: NDArray[np.i
     return labels
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _is_indexed(code: int, ends_link: bool) -> bool:
     """Tell whether what precedes two brackets is something that they may index, or a third bracket."""
     is_name = 48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122 or code == 95 or code == 41
     return is_name or code == _OPEN or (code == _CLOSE and not ends_link)
 
 
-@njit(cache=True)
+@compiled()
 def _templates(codes: NDArray[np.uint32], has_nowiki: bool) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is inside doubled braces, in a text that has `<nowiki` or not."""
     labels = np.zeros(len(codes), np.bool_)
@@ -294,7 +294,7 @@ def _templates(codes: NDArray[np.uint32], has_nowiki: bool) -> NDArray[np.bool_]
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def _ends_nowiki(codes: NDArray[np.uint32], t: int, as_it_stands: bool) -> bool:
     """Return whether a wiki's text stands for itself after this `>`: it may end `<nowiki>` or `</nowiki>`."""
     name = _END_NOWIKI if as_it_stands else _NOWIKI

@@ -14,11 +14,11 @@ its name, or its eighth.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import code_points
 from hypotheses.hypothesis import hypothesis
+from hypotheses.kernels import compiled
 from hypotheses.labels import Labels
 from hypotheses.readers.tag_names import ATTRIBUTE, OUTSIDE
 from hypotheses.readers.tags import read_tags
@@ -101,7 +101,7 @@ def in_heading(text: str) -> Labels:
     return Labels(_headings(code_points(text)), "binary")
 
 
-@njit(cache=True)
+@compiled()
 def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in a heading of Markdown or a wiki."""
     labels = np.zeros(len(codes), np.bool_)
@@ -168,7 +168,7 @@ def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     return labels
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _evidence(codes: NDArray[np.uint32], t: int) -> int:
     """Return 1 if a sign of Markdown ends at a character, -1 if one of wikis does, else 0."""
     code = codes[t]

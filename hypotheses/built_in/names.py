@@ -1,11 +1,11 @@
 """Proper names, names of speakers, and numbers."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import DIGIT, WORD, code_points, traits
 from hypotheses.hypothesis import hypothesis
+from hypotheses.kernels import compiled
 from hypotheses.labels import Labels
 from hypotheses.programs.languages import AUTO, language_of_file
 from hypotheses.programs.lexers.states import CODE, FIELD
@@ -91,7 +91,7 @@ def in_number(text: str, language: str = "auto", *, file_name: str = "") -> Labe
     )
 
 
-@njit(cache=True)
+@compiled()
 def _is_pronoun(codes: NDArray[np.uint32], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether the word so far is I, alone or before an apostrophe."""
     labels = np.zeros(len(codes), np.bool_)
@@ -105,7 +105,7 @@ def _is_pronoun(codes: NDArray[np.uint32], positions: NDArray[np.int64]) -> NDAr
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def _in_number(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in a number."""
     labels = np.zeros(len(codes), np.bool_)

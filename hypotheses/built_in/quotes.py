@@ -1,11 +1,11 @@
 """Quotation marks of prose. Those of code follow other rules: see `in_string`."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import BLANK, LETTER, LONGEST_PACKED, code_points, next_of, pack, traits
 from hypotheses.hypothesis import hypothesis
+from hypotheses.kernels import compiled
 from hypotheses.labels import Labels
 
 _QUOTE, _NEWLINE, _APOSTROPHE, _BACKTICK = (ord(char) for char in "\"\n'`")
@@ -157,7 +157,7 @@ def in_corner_quotes(text: str) -> Labels:
     return Labels(_nested(codes, ord("「"), ord("」"), may_reverse=False), "binary")
 
 
-@njit(cache=True)
+@compiled()
 def _opening_marks(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Return (n_chars,) the opening mark of the quotation that each character is in; -1 outside."""
     opening_marks = np.full(len(codes), -1)
@@ -185,7 +185,7 @@ def _opening_marks(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     return opening_marks
 
 
-@njit(cache=True)
+@compiled()
 def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is inside single quotes."""
     labels = np.zeros(len(codes), np.bool_)
@@ -236,7 +236,7 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def backtick_spans(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is inside backticks."""
     labels = np.zeros(len(codes), np.bool_)
@@ -281,7 +281,7 @@ def backtick_spans(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def _is_escaped(codes: NDArray[np.uint32], t: int) -> bool:
     """Tell whether an odd number of backslashes precedes a character."""
     start = t
@@ -290,7 +290,7 @@ def _is_escaped(codes: NDArray[np.uint32], t: int) -> bool:
     return (t - start) % 2 == 1
 
 
-@njit(cache=True)
+@compiled()
 def _nested(
     codes: NDArray[np.uint32],
     opener: int,

@@ -1,12 +1,12 @@
 """Statistics of the text: how surprising a character is, how rare, and how long ago it occurred."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import code_points
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
+from hypotheses.kernels import compiled
 from hypotheses.labels import Labels
 from hypotheses.readers.ngrams import MAX_ORDER, surprisals
 
@@ -59,13 +59,13 @@ def chars_since_same(text: str) -> Labels:
     return Labels(since.astype(np.float64), "numeric", since == 0)
 
 
-@njit(cache=True)
+@compiled()
 def _n_codes(codes: NDArray[np.uint32]) -> int:
     """Return one more than the highest code point; for a short text, a table of all code points would be slow."""
     return max(codes) + 1 if len(codes) else 0
 
 
-@njit(cache=True)
+@compiled()
 def _n_before(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Return (n_chars,) how often each character has occurred before."""
     totals, counts = np.zeros(_n_codes(codes), np.int64), np.zeros(len(codes), np.int64)
@@ -75,7 +75,7 @@ def _n_before(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     return counts
 
 
-@njit(cache=True)
+@compiled()
 def _chars_since(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Return (n_chars,) how many characters ago each character last occurred; 0 at its first occurrence."""
     last, since = np.full(_n_codes(codes), -1), np.zeros(len(codes), np.int64)

@@ -10,11 +10,11 @@ or letters of another script.
 import unicodedata
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import code_points, look_up, traits
 from hypotheses.hypothesis import hypothesis
+from hypotheses.kernels import compiled
 from hypotheses.labels import Labels
 from hypotheses.readers.sentences import read_words
 from hypotheses.readers.vowels import NO_VOWELS, VOWEL, vowel_class
@@ -175,7 +175,7 @@ def _ends(positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     return last
 
 
-@njit(cache=True)
+@compiled()
 def _until_end(positions: NDArray[np.int64], is_last: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return (n_chars,) how far ahead the last character of the word is; 0 outside words."""
     ahead = np.zeros(len(positions))

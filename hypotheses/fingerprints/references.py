@@ -42,6 +42,7 @@ from hypotheses.fingerprints.bytecode import absolute_name, code_text, home_modu
 from hypotheses.fingerprints.opened_files import CodeLocation, is_library, location_of
 from hypotheses.fingerprints.reproducible import NotUnderstoodError
 from hypotheses.fingerprints.versions import checked_version, installed_version, library_version
+from hypotheses.kernels import CompiledLoop
 from hypotheses.running import interruption, process_kept
 
 _PLAIN = {
@@ -160,6 +161,8 @@ class References:
         elif kind is _CACHED_FUNCTION:
             self.caches.append(value)
             yield from self._follow_all("cache", (value.__wrapped__, value.cache_parameters()))
+        elif kind is CompiledLoop:
+            yield from self._follow_all("numba", (value.py_func, sorted(map(str, value.options))))
         elif kind.__module__.startswith("numba.") and type(getattr(value, "py_func", None)) is FunctionType:
             options = sorted(map(str, getattr(value, "targetoptions", ())))
             yield from self._follow_all("numba", (value.py_func, options))

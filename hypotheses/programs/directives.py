@@ -1,15 +1,15 @@
 """Lines for the preprocessor of C."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT
 
 _NEWLINE, _HASH, _BACKSLASH, _RETURN, _SPACE, _TAB = (ord(char) for char in "\n#\\\r \t")
 
 
-@njit(cache=True)
+@compiled()
 def directives(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in a line for the preprocessor of C."""
     labels = np.zeros(len(codes), np.bool_)

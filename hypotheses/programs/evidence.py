@@ -1,10 +1,10 @@
 """Weighs, line by line, whether a text looks like C or like Python."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import LONGEST_PACKED, pack
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.states import CODE, COMMENT, STRING
 
 _NEWLINE, _HASH, _STAR, _QUOTE, _APOSTROPHE, _SEMICOLON = (ord(char) for char in "\n#*\"';")
@@ -23,7 +23,7 @@ _DIRECTIVES = tuple(
 )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled()
 def weigh_evidence(codes: NDArray[np.uint32], python: NDArray[np.uint8], c: NDArray[np.uint8]) -> NDArray[np.int8]:
     """Return (n_chars,) the evidence so far, as `in_comment` defines it: above 0 for C, below 0 for Python."""
     evidence = np.zeros(len(codes), np.int8)

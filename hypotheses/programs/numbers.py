@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import DIGIT, WORD
+from hypotheses.kernels import compiled
 from hypotheses.programs.languages import Language
 
 _APOSTROPHE, _DOLLAR, _BACKSLASH, _POINT, _PLUS, _DASH, _ZERO, _NINE, _SMALL_E, _SMALL_P, _SMALL_X, _UNDERSCORE = (
@@ -18,7 +18,7 @@ _WITH_BARE_POINTS = ("c", "c++", "go", "java", "javascript", "python", "sql", "t
 _SHELL_NUMBER_FOLLOWS = tuple(ord(char) for char in " \t\r\n;&|()<>=[!+*")
 
 
-@njit(cache=True)
+@compiled()
 def number_literals(
     codes: NDArray[np.uint32], kinds: NDArray[np.uint8], is_code: NDArray[np.bool_], is_shell: bool
 ) -> NDArray[np.bool_]:
@@ -71,7 +71,7 @@ def literals_of(language: Language) -> Literals:
     return Literals(has_bare_points, has_bare_points or language.name == "rust", language.name in ("c", "c++"))
 
 
-@njit(cache=True)
+@compiled()
 def whole_numbers(
     codes: NDArray[np.uint32], kinds: NDArray[np.uint8], is_code: NDArray[np.bool_], literals: Literals
 ) -> NDArray[np.bool_]:
@@ -111,7 +111,7 @@ def whole_numbers(
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def _end_of_number(
     codes: NDArray[np.uint32], kinds: NDArray[np.uint8], is_code: NDArray[np.bool_], t: int, literals: Literals
 ) -> int:
@@ -140,7 +140,7 @@ def _end_of_number(
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _continues(
     codes: NDArray[np.uint32], kinds: NDArray[np.uint8], t: int, is_hexadecimal: bool, literals: Literals
 ) -> bool:
@@ -161,6 +161,6 @@ def _continues(
     return ends_word and small in _FLOAT_SUFFIXES
 
 
-@njit(cache=True)
+@compiled()
 def _is_digit(codes: NDArray[np.uint32], t: int) -> bool:
     return t < len(codes) and _ZERO <= codes[t] <= _NINE

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import code_points
+from hypotheses.kernels import compiled
 from hypotheses.programs.evidence import weigh_evidence
 from hypotheses.programs.languages import AUTO, PYTHON, C, Language, language_of, language_of_file
 from hypotheses.programs.lexers.c_syntax import mark_doc_comments, read_c
@@ -123,7 +123,7 @@ def whole_tokens(text: str, language: str, *states: int) -> NDArray[np.bool_]:
     return _of_whole_tokens(is_wanted, read, whole, name in SYNTAXES)
 
 
-@njit(cache=True)
+@compiled()
 def _gathered(is_wanted: NDArray[np.bool_], states: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether the state of a character is wanted."""
     labels = np.empty(len(states), np.bool_)
@@ -132,7 +132,7 @@ def _gathered(is_wanted: NDArray[np.bool_], states: NDArray[np.uint8]) -> NDArra
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def _of_whole_tokens(
     is_wanted: NDArray[np.bool_], states: NDArray[np.uint8], whole: NDArray[np.uint8], has_only_fields: bool
 ) -> NDArray[np.bool_]:

@@ -4,10 +4,10 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import DIGIT, WORD, pack
+from hypotheses.kernels import compiled
 from hypotheses.programs import keywords
 from hypotheses.programs.languages import Language
 
@@ -97,7 +97,7 @@ def table(language: Language) -> _Table:
     )
 
 
-@njit(cache=True)
+@compiled()
 def whole_words(
     codes: NDArray[np.uint32], kinds: NDArray[np.uint8], is_code: NDArray[np.bool_], words: _Table
 ) -> NDArray[np.uint8]:
@@ -141,7 +141,7 @@ def whole_words(
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def words_of_shell(
     codes: NDArray[np.uint32], kinds: NDArray[np.uint8], is_code: NDArray[np.bool_], words: _Table
 ) -> NDArray[np.uint8]:
@@ -183,7 +183,7 @@ def words_of_shell(
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def _find(codes: NDArray[np.uint32], start: int, stop: int, words: _Table) -> int:
     """Return the index of the keyword in [start, stop), or -1."""
     if stop - start > 24:
@@ -210,7 +210,7 @@ def _find(codes: NDArray[np.uint32], start: int, stop: int, words: _Table) -> in
     return -1
 
 
-@njit(cache=True)
+@compiled()
 def _is_part_of_literal(codes: NDArray[np.uint32], start: int, stop: int, words: _Table) -> bool:
     """Tell whether a word is the prefix of a string, or a character in apostrophes."""
     n = len(codes)
@@ -226,7 +226,7 @@ def _is_part_of_literal(codes: NDArray[np.uint32], start: int, stop: int, words:
     return bool((words.prefixes == word).any())
 
 
-@njit(cache=True)
+@compiled()
 def _is_keyword(
     codes: NDArray[np.uint32],
     kinds: NDArray[np.uint8],

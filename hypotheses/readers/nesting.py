@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hypotheses.kernels import compiled
 
 ROUND, SQUARE, CURLY = range(3)
 MOST_WITHOUT_BRACES = 5_000
@@ -74,7 +75,7 @@ def _match(
     return arrays
 
 
-@njit(cache=True)
+@compiled()
 def _nest(
     codes: NDArray[np.uint32],
     classes: NDArray[np.int8],
@@ -150,7 +151,7 @@ def _nest(
     return depths, opened, closed
 
 
-@njit(cache=True)
+@compiled()
 def _follows_command(codes: NDArray[np.uint32], t: int) -> bool:
     """Tell whether a backslash and letters come right before a character, as in a command of LaTeX."""
     n_letters = 0
@@ -161,7 +162,7 @@ def _follows_command(codes: NDArray[np.uint32], t: int) -> bool:
     return _SHORTEST_COMMAND <= n_letters < t and codes[t - 1 - n_letters] == _BACKSLASH
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _next_due(n_braces: int, last_brace: int, stack: NDArray[np.int32], bottom: int, height: int) -> int:
     """Return when the next open bracket is forgotten, unless another is read before."""
     if height == bottom:
@@ -170,7 +171,7 @@ def _next_due(n_braces: int, last_brace: int, stack: NDArray[np.int32], bottom: 
     return int(min(lasts_until, last_brace + MOST_WITHOUT_BRACES) if n_braces > 0 else lasts_until)
 
 
-@njit(cache=True)
+@compiled()
 def _forget(
     t: int,
     last_brace: int,

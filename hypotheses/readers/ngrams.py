@@ -7,8 +7,9 @@ followers until now. So a character takes one look-up for each length.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hypotheses.kernels import compiled
 
 MAX_ORDER = 12
 _N_CODE_POINTS = 0x110000
@@ -144,7 +145,7 @@ class _Grams:
             self.nodes = nodes
 
 
-@njit(cache=True)
+@compiled()
 def _n_shifted(slots: NDArray[np.uint64]) -> np.uint64:
     """Return by how many bits a number of 64 is shifted to be that of a slot."""
     n_bits = np.uint64(64)
@@ -155,7 +156,7 @@ def _n_shifted(slots: NDArray[np.uint64]) -> np.uint64:
     return n_bits
 
 
-@njit(cache=True)
+@compiled()
 def _move(old_slots: NDArray[np.uint64], slots: NDArray[np.uint64], most_steps: int) -> bool:
     """Put all n-grams into a larger hash table, which is empty; return False if one is too far from its home."""
     old_mask, mask = np.uint64(len(old_slots) - 1), np.uint64(len(slots) - 1)
@@ -177,7 +178,7 @@ def _move(old_slots: NDArray[np.uint64], slots: NDArray[np.uint64], most_steps: 
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _count(
     slots: NDArray[np.uint64],
     n_grams: int,
@@ -218,7 +219,7 @@ def _count(
     return len(codes), n_grams
 
 
-@njit(cache=True)
+@compiled()
 def _look_up(
     slots: NDArray[np.uint64],
     shift: np.uint64,
@@ -241,7 +242,7 @@ def _look_up(
     return n_missed
 
 
-@njit(cache=True)
+@compiled()
 def _search(
     slots: NDArray[np.uint64],
     shift: np.uint64,
@@ -271,7 +272,7 @@ def _search(
     return n_grams, True
 
 
-@njit(cache=True)
+@compiled()
 def _read_short(codes: NDArray[np.uint32], order: int, most_steps: int, p: NDArray[np.float64]) -> bool:
     """Fill in the (n_chars,) probabilities of a text of a chunk or less; return False if its tables would have to grow.
 
@@ -301,7 +302,7 @@ def _read_short(codes: NDArray[np.uint32], order: int, most_steps: int, p: NDArr
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _interpolate(
     p: NDArray[np.float64],
     counts: NDArray[np.uint32],

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import BLANK, DIGIT, EXTENDS, LETTER, TITLE, UNSPACED, UPPER, WORD
+from hypotheses.kernels import compiled
 
 _NEWLINE, _POINT, _SEMICOLON = (ord(char) for char in "\n.;")
 _STOPS = tuple(ord(char) for char in ".!?…؟۔։।॥።\u037e")
@@ -68,7 +68,7 @@ def read_words(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> Words:
     return Words(*_read(codes, kinds))
 
 
-@njit(cache=True)
+@compiled()
 def _read(
     codes: NDArray[np.uint32], kinds: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
@@ -131,6 +131,6 @@ def _read(
     return positions, capitalised, n_capitals, begins
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _is_greek(code: int) -> bool:
     return 0x370 <= code <= 0x3FF or 0x1F00 <= code <= 0x1FFF

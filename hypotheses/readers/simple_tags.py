@@ -1,9 +1,9 @@
 """Reads a whole tag at once, if nothing in it is unusual, and the text between tags."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.readers.elements import LONGEST_NAME
 from hypotheses.readers.tag_names import (
     ATTRIBUTE,
@@ -28,7 +28,7 @@ _LESS, _GREATER, _SLASH, _EQUALS, _QUOTE, _APOSTROPHE, _NEWLINE, _SPACE, _COLON 
 _UNUSUAL = tuple(ord(char) for char in "<>\n\t\r")  # or the end, between the attributes of a tag
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def end_of_simple_tag(
     codes: NDArray[np.uint32], t: int, states: NDArray[np.uint8], tag: NDArray[np.int64], names: NDArray[np.int64]
 ) -> int:
@@ -78,7 +78,7 @@ def end_of_simple_tag(
     return stop
 
 
-@njit(cache=True)
+@compiled()
 def _end_of_attributes(codes: NDArray[np.uint32], t: int, states: NDArray[np.uint8]) -> int:
     """Read attributes, and fill their states; return where the tag ends, or something unusual begins."""
     n, state, has_equals = len(codes), TAG, False
@@ -114,7 +114,7 @@ def _end_of_attributes(codes: NDArray[np.uint32], t: int, states: NDArray[np.uin
     return t
 
 
-@njit(cache=True)
+@compiled()
 def end_of_text(codes: NDArray[np.uint32], t: int, blank_line: bool, stops_at_blank_line: bool) -> tuple[int, bool]:
     """Return where the text outside of tags ends: at a `<`, or the newline of a blank line; and if the line is blank.
 
@@ -141,7 +141,7 @@ def end_of_text(codes: NDArray[np.uint32], t: int, blank_line: bool, stops_at_bl
     return t, blank_line
 
 
-@njit(cache=True)
+@compiled()
 def until(codes: NDArray[np.uint32], t: int, mark: int) -> int:
     """Return the next index of a character or of a newline from `t` on."""
     end = np.uint32(mark)

@@ -1,9 +1,9 @@
 """The name of a tag, as far as it has been read, and what else is known of the tag."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.readers.elements import LONGEST_NAME
 
 OUTSIDE, TAG, ATTRIBUTE, COMMENT = range(4)
@@ -22,27 +22,27 @@ NO_ATTRIBUTE = tuple(ord(char) for char in "&|;,!)~+-?^$%`\\")
 _SPACE, _TAB, _RETURN, _NEWLINE, _DASH, _COLON, _POINT = (ord(char) for char in " \t\r\n-:.")
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def is_blank(code: int) -> bool:
     """Tell whether a character is a space, a tab or the end of a line."""
     return code == _SPACE or code == _TAB or code == _RETURN or code == _NEWLINE
 
 
-@njit(cache=True)
+@compiled()
 def needs_known_name(tag: NDArray[np.int64]) -> bool:
     """Tell whether a tag must have a name of HTML, since the text may be something else."""
     is_prose = tag[MODE] == PROSE and tag[IS_FIRST] == 0
     return bool(is_prose or (tag[MODE] == HTML and tag[IS_TIGHT] > 0 and tag[KIND] == 0))
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def is_in_name(code: int, is_xml: bool) -> bool:
     """Tell whether a character may be part of a name."""
     is_ascii = 97 <= code <= 122 or 65 <= code <= 90 or 48 <= code <= 57 or code == _DASH or code == 95
     return is_ascii or code == _COLON or (is_xml and (code == _POINT or code > 127))
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def add_to_name(tag: NDArray[np.int64], code: int) -> None:
     """Add a character to the name of the tag, unless that is long."""
     if tag[N_NAME] < LONGEST_NAME:
@@ -50,13 +50,13 @@ def add_to_name(tag: NDArray[np.int64], code: int) -> None:
         tag[N_NAME] += 1
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def align(name: int, n_chars: int) -> int:
     """Return a packed name as `elements.aligned` does."""
     return name << 8 * (LONGEST_NAME - n_chars)
 
 
-@njit(cache=True)
+@compiled()
 def lower_bound(names: NDArray[np.int64], name: int, n_chars: int) -> int:
     """Return the place of the first name that is not before this one."""
     aligned_name, first, last = align(name, n_chars), 0, len(names)
@@ -69,21 +69,21 @@ def lower_bound(names: NDArray[np.int64], name: int, n_chars: int) -> int:
     return first
 
 
-@njit(cache=True)
+@compiled()
 def is_prefix(names: NDArray[np.int64], tag: NDArray[np.int64]) -> bool:
     """Tell whether a known name begins like that of the tag."""
     place = lower_bound(names, tag[NAME], tag[N_NAME])
     return bool(place < len(names) and names[place] >> 8 * (LONGEST_NAME - tag[N_NAME]) == tag[NAME])
 
 
-@njit(cache=True)
+@compiled()
 def is_known(names: NDArray[np.int64], tag: NDArray[np.int64]) -> bool:
     """Tell whether the name of the tag is one of these."""
     place = lower_bound(names, tag[NAME], tag[N_NAME])
     return bool(place < len(names) and names[place] == align(tag[NAME], tag[N_NAME]))
 
 
-@njit(cache=True)
+@compiled()
 def follows_include(codes: NDArray[np.uint32], less: int) -> bool:
     """Tell whether a < follows `include`, as in `#include <map>`."""
     at = less - 1

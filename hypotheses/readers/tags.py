@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import code_points
+from hypotheses.kernels import compiled
 from hypotheses.readers.elements import (
     CLOSES,
     CLOSES_ANY,
@@ -91,7 +91,7 @@ class _Elements(NamedTuple):
     closes_any: NDArray[np.bool_]
 
 
-@njit(cache=True)
+@compiled()
 def _read(codes: NDArray[np.uint32], states: NDArray[np.uint8], depths: NDArray[np.int32], elements: _Elements) -> None:
     """Fill zeros with the arrays of `read_tags`."""
     with_depths = len(depths) > 0
@@ -173,7 +173,7 @@ def _read(codes: NDArray[np.uint32], states: NDArray[np.uint8], depths: NDArray[
         t += 1
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _end_tag(
     codes: NDArray[np.uint32],
     t: int,
@@ -208,7 +208,7 @@ def _end_tag(
     return state, height
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _begin_tag(
     codes: NDArray[np.uint32],
     t: int,
@@ -239,7 +239,7 @@ def _begin_tag(
     return TAG if not needs_known_name(tag) or is_prefix(names, tag) else OUTSIDE
 
 
-@njit(cache=True)
+@compiled()
 def _read_tag(
     codes: NDArray[np.uint32],
     t: int,
@@ -279,7 +279,7 @@ def _read_tag(
     return _read_attribute(codes, t, state, tag)
 
 
-@njit(cache=True)
+@compiled()
 def _read_attribute(codes: NDArray[np.uint32], t: int, state: int, tag: NDArray[np.int64]) -> int:
     """Read a character of a tag after its name and outside quotation marks; return the state."""
     code, before = codes[t], codes[t - 1]
@@ -299,7 +299,7 @@ def _read_attribute(codes: NDArray[np.uint32], t: int, state: int, tag: NDArray[
     return state
 
 
-@njit(cache=True)
+@compiled()
 def _read_declaration(codes: NDArray[np.uint32], t: int, tag: NDArray[np.int64]) -> int:
     """Read a further character after <! or <?; return the state."""
     code, less = codes[t], tag[LESS_AT]
@@ -341,7 +341,7 @@ def _read_declaration(codes: NDArray[np.uint32], t: int, tag: NDArray[np.int64])
     return TAG
 
 
-@njit(cache=True)
+@compiled()
 def _begin_raw(codes: NDArray[np.uint32], tag: NDArray[np.int64], group: int) -> int:
     """Return the state after the > of an opening tag: some elements contain no markup."""
     if not (group == RAW or (group == WIKI_RAW and tag[MODE] == PROSE)):
@@ -353,7 +353,7 @@ def _begin_raw(codes: NDArray[np.uint32], tag: NDArray[np.int64], group: int) ->
     return _NO_MARKUP
 
 
-@njit(cache=True)
+@compiled()
 def _read_raw(codes: NDArray[np.uint32], t: int, tag: NDArray[np.int64]) -> int:
     """Read a character of an element that contains no markup; return the state, `TAG` once its end tag is named."""
     code, less = codes[t], tag[RAW_AT]
@@ -373,7 +373,7 @@ def _read_raw(codes: NDArray[np.uint32], t: int, tag: NDArray[np.int64]) -> int:
     return _NO_MARKUP
 
 
-@njit(cache=True)
+@compiled()
 def _height_without_implied(
     group: int, stack_groups: NDArray[np.uint8], height: int, closes: NDArray[np.bool_], stops: NDArray[np.bool_]
 ) -> int:
@@ -387,7 +387,7 @@ def _height_without_implied(
     return new_height
 
 
-@njit(cache=True)
+@compiled()
 def _close(name: int, stack: NDArray[np.int64], height: int) -> int:
     """Return how many elements stay open after the end tag of a name."""
     for place in range(height - 1, max(height - 1 - _MOST_CLOSED, -1), -1):

@@ -42,10 +42,12 @@ def _run(stopping: Stopping) -> int:
         del os.environ["COLUMNS"]
     streams = guard_output()
     try:
+        from hypotheses.kernels import announce_compiling
         from probe.cli.commands import app
-        from probe.cli.showing import prepare_terminal
+        from probe.cli.showing import prepare_terminal, warn
 
         prepare_terminal()
+        announce_compiling(lambda: warn("compiling, once: the next command finds the compiled loops on the disk"))
         app()
         _flush()
     except BaseException as error:

@@ -31,6 +31,7 @@ from probe.cli.similarity import similarity
 from probe.cli.steer import steer
 from probe.cli.story import story
 from probe.cli.sweep import sweep
+from probe.cli.thread_options import with_threads
 from probe.cli.train import train
 from probe.cli.units import units
 from probe.cli.view import view
@@ -82,7 +83,7 @@ def command_name(command: Callable[..., None]) -> str:
 
 
 for _command in COMMANDS:
-    app.command(command_name(_command), cls=NamingCommand)(with_quiet(_command))
+    app.command(command_name(_command), cls=NamingCommand)(with_quiet(with_threads(_command)))
 app.add_typer(plot_app)
 
 

@@ -166,7 +166,8 @@ def read_pickle(
 
 def _operations(file: BinaryIO, max_operations: int) -> Iterator[tuple[OpcodeInfo, Any]]:
     """Yield the operations of a pickle with their arguments, as `pickletools.genops` does, in half the time."""
-    limited, n_strings = _Limited(file), 0
+    limited: Any = _Limited(file)
+    n_strings = 0
     for n_done in itertools.count():
         code = limited.read(1)
         opcode = _OPCODES.get(code.decode("latin-1"))

@@ -12,6 +12,7 @@ from analyses.causes.editing.edited_passages import EditedReadings
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import n_cosines
 from analyses.intervals.significance import q_values
+from analyses.intervals.students_t import two_sided_p
 from analyses.targets.splits import MOST_ATOMS
 
 Floats = NDArray[np.float64]
@@ -299,10 +300,8 @@ def _varies(mean: Estimate) -> bool:
 
 def _p_value(beyond: Estimate, n_places: int) -> float:
     """Return the two-sided p-value of a difference; where all places agree to rounding, that of the sign test."""
-    from scipy.stats import t as student
-
     if beyond.no_interval_reason or not np.isfinite(beyond.value):
         return np.nan
     if not _varies(beyond):
         return 1.0 if abs(beyond.value) < 1e-9 else float(2.0 ** (1 - n_places))
-    return float(2 * student.sf(abs(beyond.value) / beyond.standard_error, beyond.degrees_of_freedom))
+    return float(two_sided_p(beyond.value / beyond.standard_error, beyond.degrees_of_freedom))

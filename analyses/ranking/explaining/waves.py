@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.intervals.students_t import upper_tail
+
 SURE = 0.01  # the largest p of a wave that is named
 _FEWEST_PLACES = 8
 _FEWEST_STRETCHES = 4  # that have to show both a crest and the trough beside it
@@ -112,8 +114,6 @@ def _scaled(x: Array) -> Array:
 
 def _p_value(is_crest: NDArray[np.bool_], sums: Array, counts: NDArray[np.int64]) -> float | None:
     """Test the null that a curve has at most one peak or trough, by the borders between crests and troughs."""
-    from scipy.stats import t
-
     starts = np.concatenate([[0], np.flatnonzero(np.diff(is_crest)) + 1])
     n_borders = len(starts) - 1
     n_needed = n_borders // 2 + 2  # one more than a curve with one peak or trough can have the right way round
@@ -126,7 +126,7 @@ def _p_value(is_crest: NDArray[np.bool_], sums: Array, counts: NDArray[np.int64]
         n = np.isfinite(differences).sum(axis=0)
         total = np.nansum(differences, axis=0)
         spread = np.nansum((differences - total / n) ** 2, axis=0)
-        border_p = t.sf(total / np.sqrt(n * spread / (n - 1)), n - 1)
+        border_p = upper_tail(total / np.sqrt(n * spread / (n - 1)), n - 1)
     border_p = np.sort(border_p[(n >= _FEWEST_STRETCHES) & ~np.isnan(border_p)])
     if len(border_p) < n_needed:
         return None

@@ -1,8 +1,10 @@
 """The statistics that methods compute their scores from."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analyses.collecting.collect import AnyStatistic
 from analyses.levels.columns import Columns, LevelReader
@@ -42,14 +44,18 @@ def _level_tables(target: Target, columns: Sequence[Columns], reader: LevelReade
 
 def _rank_sums(target: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
     """Sum products of the units' ranks with the ranks of the label, in each part."""
-    from scipy.stats import rankdata
-
     labels, parts = target.labels.values, target.parts_of_text
     ranks = np.zeros(len(labels))
     for part in (TRAIN, TEST):
-        ranks[parts == part] = rankdata(labels[parts == part])
+        ranks[parts == part] = _mid_ranks(labels[parts == part])
     joint = JointLabels(target.split, [Labels(ranks, "numeric", target.labels.missing)])
     return RankSums([joint], columns, {units: reader.middle_levels(units) for units in columns})
+
+
+def _mid_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the rank of each of (n,) numbers, from 1; equal ones share the mean of their ranks."""
+    _, numbers, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[numbers])
 
 
 PRODUCTS = Need(_products, lambda result, columns: result[0][columns.site])

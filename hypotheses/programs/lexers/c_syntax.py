@@ -1,15 +1,15 @@
 """Tells code, comments and strings apart in C, and in languages like C, without looking ahead."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, STRING
 
 _NEWLINE, _RETURN, _BACKSLASH, _SLASH, _STAR, _QUOTE, _APOSTROPHE, _BANG = (ord(char) for char in "\n\r\\/*\"'!")
 
 
-@njit(cache=True)
+@compiled()
 def read_c(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return (n_chars,) what each character is, once read: `CODE`, `COMMENT` or `STRING`."""
     states = np.zeros(len(codes), np.uint8)
@@ -42,7 +42,7 @@ def read_c(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return states
 
 
-@njit(cache=True)
+@compiled()
 def mark_doc_comments(codes: NDArray[np.uint32], states: NDArray[np.uint8]) -> None:
     """Turn the comments that begin with `///`, `//!`, `/**` or `/*!`, and no further such sign, into `DOC_COMMENT`.
 

@@ -8,10 +8,10 @@ or `class`.
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import LONGEST_PACKED, pack
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.states import COMMENT, FIELD, STRING
 
 LEVEL = np.dtype(
@@ -51,7 +51,7 @@ _RAW_ONLY = pack("r")
 _RAW = tuple(pack(letters) for letters in ("r", "rf", "fr", "rt", "tr"))
 
 
-@njit(cache=True)
+@compiled()
 def extended(word: int, code: int) -> int:
     """Extend the word that is being read, in small letters and packed, by a character; 0 if the character ends it.
 
@@ -63,19 +63,19 @@ def extended(word: int, code: int) -> int:
     return word << 8 | (code | 0x20) if is_letter and 0 <= word < 256 else -1
 
 
-@njit(cache=True)
+@compiled()
 def is_formatted(prefix: int) -> bool:
     """Tell whether a string with this prefix has fields."""
     return prefix in _PREFIXES and prefix != _RAW_ONLY
 
 
-@njit(cache=True)
+@compiled()
 def is_raw(prefix: int) -> bool:
     """Tell whether a backslash in a string with this prefix has no special meaning."""
     return prefix in _RAW
 
 
-@njit(cache=True)
+@compiled()
 def open_level(levels: NDArray[np.void], n: int, quote: int, long: bool, prefix: int, t: int) -> int:
     """Open a string within `n` others, at character `t`; return how many are open now."""
     levels[n].quote, levels[n].long, levels[n].opened = quote, long, t
@@ -86,7 +86,7 @@ def open_level(levels: NDArray[np.void], n: int, quote: int, long: bool, prefix:
     return n + 1
 
 
-@njit(cache=True)
+@compiled()
 def read_on(levels: NDArray[np.void], n: int, prefix: int, t: int, code: int) -> int:
     """Read one more character of an f-string; return how many strings are open after it, 0 if the f-string has ended.
 
@@ -102,7 +102,7 @@ def read_on(levels: NDArray[np.void], n: int, prefix: int, t: int, code: int) ->
     return _read_text(levels, n, t, code)
 
 
-@njit(cache=True)
+@compiled()
 def part_of(levels: NDArray[np.void], n: int) -> int:
     """Return what the last character read of an f-string is: `STRING`, `FIELD` or `COMMENT`."""
     if not levels[n - 1].in_field:
@@ -110,7 +110,7 @@ def part_of(levels: NDArray[np.void], n: int) -> int:
     return COMMENT if levels[n - 1].in_comment else FIELD
 
 
-@njit(cache=True)
+@compiled()
 def _read_text(levels: NDArray[np.void], n: int, t: int, code: int) -> int:
     """Read a character of the text of a string, or of the format of a field."""
     level = levels[n - 1]
@@ -141,7 +141,7 @@ def _read_text(levels: NDArray[np.void], n: int, t: int, code: int) -> int:
     return n
 
 
-@njit(cache=True)
+@compiled()
 def _read_code(levels: NDArray[np.void], n: int, prefix: int, t: int, code: int) -> int:
     """Read a character of the code of a field."""
     level = levels[n - 1]
@@ -172,7 +172,7 @@ def _read_code(levels: NDArray[np.void], n: int, prefix: int, t: int, code: int)
     return n
 
 
-@njit(cache=True)
+@compiled()
 def _begins_definition(level: Any, code: int) -> bool:
     """Tell whether a line of a field's code has begun with `def` or `class`: its braces were left open."""
     word = level.word

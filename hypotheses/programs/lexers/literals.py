@@ -1,8 +1,9 @@
 """Where a comment or a string ends: the index of its last character, or the length of the text."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hypotheses.kernels import compiled
 
 _NEWLINE, _RETURN, _BACKSLASH, _QUOTE, _SLASH, _HASH, _DOLLAR = (ord(char) for char in '\n\r\\"/#$')
 _SQUARE_OPEN, _SQUARE_CLOSE, _ROUND_OPEN, _ROUND_CLOSE = (ord(char) for char in "[]()")
@@ -10,13 +11,13 @@ _BLANKS = tuple(ord(char) for char in " \t\r\n\f\v")
 _LONGEST_DELIMITER = 16  # of a raw string of C++
 
 
-@njit(cache=True)
+@compiled()
 def at(codes: NDArray[np.uint32], t: int) -> int:
     """Return the code point of a character, or 0 beyond the text."""
     return int(codes[t]) if t < len(codes) else 0
 
 
-@njit(cache=True)
+@compiled()
 def end_of_line(codes: NDArray[np.uint32], t: int, continued: bool) -> int:
     """Return the index of the newline that ends a line's comment.
 
@@ -38,7 +39,7 @@ def end_of_line(codes: NDArray[np.uint32], t: int, continued: bool) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def end_of_block(codes: NDArray[np.uint32], t: int, mark: int, inner: int, last: int, nests: bool) -> int:
     """Return the index of the last character of a block comment.
 
@@ -67,7 +68,7 @@ def end_of_block(codes: NDArray[np.uint32], t: int, mark: int, inner: int, last:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def end_of_string(codes: NDArray[np.uint32], t: int, quote: int, multiline: bool, escapes: bool, gaps: bool) -> int:
     """Return the index of the mark or the newline that ends a string.
 
@@ -96,7 +97,7 @@ def end_of_string(codes: NDArray[np.uint32], t: int, quote: int, multiline: bool
     return len(codes)
 
 
-@njit(cache=True)
+@compiled()
 def end_of_text_block(codes: NDArray[np.uint32], t: int) -> int:
     """Return the index of the last of three quotation marks in a row, without a backslash before them."""
     n_quotes = 0
@@ -108,7 +109,7 @@ def end_of_text_block(codes: NDArray[np.uint32], t: int) -> int:
     return len(codes)
 
 
-@njit(cache=True)
+@compiled()
 def end_of_hashed(codes: NDArray[np.uint32], t: int, n_hashes: int) -> int:
     """Return the index of the last character of a mark with so many hashes behind it."""
     n = -1  # hashes behind the last mark
@@ -120,7 +121,7 @@ def end_of_hashed(codes: NDArray[np.uint32], t: int, n_hashes: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def end_of_delimiter(codes: NDArray[np.uint32], t: int) -> int:
     """Return the index of the parenthesis that opens a raw string of C++, or -1 if there is none.
 
@@ -137,7 +138,7 @@ def end_of_delimiter(codes: NDArray[np.uint32], t: int) -> int:
     return -1
 
 
-@njit(cache=True)
+@compiled()
 def end_of_delimited(codes: NDArray[np.uint32], start: int, opened: int) -> int:
     """Return the index of the mark that closes a raw string of C++, whose delimiter is in [start, opened)."""
     length = opened - start
@@ -148,7 +149,7 @@ def end_of_delimited(codes: NDArray[np.uint32], start: int, opened: int) -> int:
     return len(codes)
 
 
-@njit(cache=True)
+@compiled()
 def end_of_dollars(codes: NDArray[np.uint32], start: int, last: int) -> int:
     """Return the index of the dollar that ends the next tag like that in [start, last]."""
     length = last - start + 1
@@ -158,7 +159,7 @@ def end_of_dollars(codes: NDArray[np.uint32], start: int, last: int) -> int:
     return len(codes)
 
 
-@njit(cache=True)
+@compiled()
 def same(codes: NDArray[np.uint32], a: int, b: int, length: int) -> bool:
     """Tell whether so many characters from `a` on and from `b` on are the same; the last are compared first."""
     k = length - 1
@@ -167,7 +168,7 @@ def same(codes: NDArray[np.uint32], a: int, b: int, length: int) -> bool:
     return k < 0
 
 
-@njit(cache=True)
+@compiled()
 def end_of_regex(codes: NDArray[np.uint32], t: int) -> int:
     """Return the index of the slash or the newline that ends a regular expression, whose first character is `t`."""
     in_class = False

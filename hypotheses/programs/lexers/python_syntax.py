@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import LONGEST_PACKED, pack
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.fstrings import (
     LEVEL,
     MAX_LEVELS,
@@ -53,7 +53,7 @@ class _Statement(NamedTuple):
 _FIRST_STATEMENT = _Statement(True, 0, True, True, 0, False, 0, False)
 
 
-@njit(cache=True)
+@compiled()
 def read_python(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return (n_chars,) what each character is, once read: `CODE`, `COMMENT`, `STRING`, `DOCSTRING` or `FIELD`."""
     states = np.zeros(len(codes), np.uint8)
@@ -108,13 +108,13 @@ def read_python(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return states
 
 
-@njit(cache=True, inline="always")  # like those below: as calls, they cost a third of the speed
+@compiled(inline="always")  # like those below: as calls, they cost a third of the speed
 def _open_if_formatted(levels: NDArray[np.void], quote: int, long: bool, prefix: int, t: int) -> int:
     """Open an f-string, if the prefix makes the string one; return how many strings are open in `levels`."""
     return open_level(levels, 0, quote, long, prefix, t) if is_formatted(prefix) else 0
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _read_string(code: int, quote: int, long: bool, escaped: bool, n_quotes: int) -> tuple[bool, int, bool]:
     """Read a character of a string that is no f-string.
 
@@ -135,19 +135,19 @@ def _read_string(code: int, quote: int, long: bool, escaped: bool, n_quotes: int
     return escaped, n_quotes, has_ended
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _first_string(s: _Statement) -> int:
     """Return what a string is that begins the statement."""
     return DOCSTRING if s.docstring_next and s.may_prefix_docstring else STRING
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _begun(s: _Statement) -> _Statement:
     """Return the statement once something of it has been read."""
     return _Statement(False, s.n_prefix, s.may_prefix_docstring, False, s.word, s.in_header, s.depth, s.continued)
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _behind_mark(s: _Statement) -> _Statement:
     """Return the statement behind a quotation mark."""
     docstring_next, word = s.docstring_next and s.begins and s.depth == 0, -1
@@ -156,13 +156,13 @@ def _behind_mark(s: _Statement) -> _Statement:
     )
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _behind_definition(s: _Statement) -> _Statement:
     """Return the statement behind a `def` or `class` that begins a line: no bracket is open there."""
     return _Statement(s.begins, s.n_prefix, s.may_prefix_docstring, s.docstring_next, s.word, True, 0, s.continued)
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _behind_code(s: _Statement, code: int) -> _Statement:
     """Return the statement behind a character of code that is neither a quotation mark nor a #."""
     begins, n_prefix, may_prefix, docstring_next = s.begins, s.n_prefix, s.may_prefix_docstring, s.docstring_next
@@ -186,7 +186,7 @@ def _behind_code(s: _Statement, code: int) -> _Statement:
     return _Statement(begins, n_prefix, may_prefix, docstring_next, word, in_header, depth, s.continued)
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _behind_word(s: _Statement, code: int) -> _Statement:
     """Return the statement, with what follows if this character ends the first word of a line, or the line."""
     begins, n_prefix, may_prefix = s.begins, s.n_prefix, s.may_prefix_docstring
@@ -203,7 +203,7 @@ def _behind_word(s: _Statement, code: int) -> _Statement:
     return _Statement(begins, n_prefix, may_prefix, s.docstring_next, word, in_header, depth, continued)
 
 
-@njit(cache=True)
+@compiled()
 def widened(codes: NDArray[np.uint32], states: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (n_chars,) the states of whole tokens: strings with all their marks, and prefixes.
 

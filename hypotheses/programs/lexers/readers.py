@@ -1,9 +1,9 @@
 """Read comments and literals of the languages of `tokens`: each reader fills their states and tells where to go on."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers import syntax as kinds
 from hypotheses.programs.lexers.literals import (
     at,
@@ -28,7 +28,7 @@ _SIGNS_OF_HASKELL = tuple(ord(char) for char in "!#$%&*+./<=>?@\\^|-~:")
 _NAMES_OF_HASKELL = tuple(ord(char) for char in "[(:")
 
 
-@njit(cache=True)
+@compiled()
 def fill(
     codes: NDArray[np.uint32],
     states: NDArray[np.uint8],
@@ -56,7 +56,7 @@ def fill(
     return closed
 
 
-@njit(cache=True)
+@compiled()
 def opens_comment(codes: NDArray[np.uint32], s: Syntax, t: int) -> bool:
     """Tell whether a comment begins at `t`."""
     first, second = codes[t], at(codes, t + 1)
@@ -65,7 +65,7 @@ def opens_comment(codes: NDArray[np.uint32], s: Syntax, t: int) -> bool:
     return first == s.block and second == s.block_inner and not (s.is_haskell and at(codes, t + 2) == _HASH)
 
 
-@njit(cache=True)
+@compiled()
 def read_comment(
     codes: NDArray[np.uint32], states: NDArray[np.uint8], whole: NDArray[np.uint8], s: Syntax, t: int, doc_end: int
 ) -> tuple[int, int]:
@@ -92,7 +92,7 @@ def read_comment(
     return closed, doc_end
 
 
-@njit(cache=True)
+@compiled()
 def _read_comment_of_haskell(
     codes: NDArray[np.uint32], states: NDArray[np.uint8], whole: NDArray[np.uint8], s: Syntax, t: int, doc_end: int
 ) -> tuple[int, int]:
@@ -130,14 +130,14 @@ def _read_comment_of_haskell(
     return closed, stop if is_doc else -2
 
 
-@njit(cache=True)
+@compiled()
 def opens_regex(codes: NDArray[np.uint32], t: int) -> bool:
     """Tell whether a regular expression begins at the slash `t`, if it may; tags such as `</a>` and `<a/>` are none."""
     second = at(codes, t + 1)
     return second != 0 and second != _NEWLINE and second != _GREATER and not (t > 0 and codes[t - 1] == _LESS)
 
 
-@njit(cache=True)
+@compiled()
 def read_regex(
     codes: NDArray[np.uint32], states: NDArray[np.uint8], whole: NDArray[np.uint8], s: Syntax, t: int, in_field: bool
 ) -> int:
@@ -153,7 +153,7 @@ def read_regex(
     return k
 
 
-@njit(cache=True)
+@compiled()
 def read_string(
     codes: NDArray[np.uint32],
     states: NDArray[np.uint8],
@@ -182,7 +182,7 @@ def read_string(
     return closed
 
 
-@njit(cache=True)
+@compiled()
 def read_character(
     codes: NDArray[np.uint32], states: NDArray[np.uint8], whole: NDArray[np.uint8], s: Syntax, t: int, prefix: int
 ) -> int:
@@ -209,7 +209,7 @@ def read_character(
     return t + 2
 
 
-@njit(cache=True)
+@compiled()
 def read_hashed(
     codes: NDArray[np.uint32], states: NDArray[np.uint8], whole: NDArray[np.uint8], start: int, t: int
 ) -> int:
@@ -222,7 +222,7 @@ def read_hashed(
     return fill(codes, states, whole, start, k, end_of_hashed(codes, k + 1, k - t), STRING)
 
 
-@njit(cache=True)
+@compiled()
 def read_dollars(
     codes: NDArray[np.uint32],
     states: NDArray[np.uint8],
@@ -263,7 +263,7 @@ def read_dollars(
     return fill(codes, states, whole, t, k, end_of_dollars(codes, t, k), STRING), body
 
 
-@njit(cache=True)
+@compiled()
 def read_template(
     codes: NDArray[np.uint32], states: NDArray[np.uint8], whole: NDArray[np.uint8], start: int, n_open: int
 ) -> tuple[int, bool]:

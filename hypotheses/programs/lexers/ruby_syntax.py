@@ -7,10 +7,10 @@ the stack.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import pack
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.literals import at, end_of_line, same
 from hypotheses.programs.lexers.states import CODE, COMMENT, DATA, FIELD, REGEX, STRING
 
@@ -75,7 +75,7 @@ class _Program(NamedTuple):
     counts: NDArray[np.int64]
 
 
-@njit(cache=True)
+@compiled()
 def read_ruby(codes: NDArray[np.uint32], whole: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (n_chars,) what each character is, once read: a state, but no `DOCSTRING` and no `DOC_COMMENT`.
 
@@ -101,20 +101,20 @@ def read_ruby(codes: NDArray[np.uint32], whole: NDArray[np.uint8]) -> NDArray[np
     return states
 
 
-@njit(cache=True)
+@compiled()
 def _ground(p: _Program) -> int:
     """Return the state of code at this level."""
     return FIELD if p.counts[_N_STRINGS] > 0 else CODE
 
 
-@njit(cache=True)
+@compiled()
 def _mark(p: _Program, start: int, stop: int, state: int) -> None:
     """Note the delimiter of a token."""
     if len(p.whole) > 0:
         p.whole[start:stop] = state
 
 
-@njit(cache=True)
+@compiled()
 def _push(p: _Program, kind: int, state: int, opener: int, closer: int, flags: int) -> None:
     """Open a level."""
     n = p.counts[_N_LEVELS]
@@ -126,7 +126,7 @@ def _push(p: _Program, kind: int, state: int, opener: int, closer: int, flags: i
     _follow(p, 0, False, False)
 
 
-@njit(cache=True)
+@compiled()
 def _pop(p: _Program) -> None:
     """Close the innermost level."""
     p.counts[_N_STRINGS] -= p.levels[p.counts[_N_LEVELS] - 1, _STATE] == STRING
@@ -134,19 +134,19 @@ def _pop(p: _Program) -> None:
     _follow(p, 0, True, False)
 
 
-@njit(cache=True)
+@compiled()
 def _follow(p: _Program, word: int, is_operand: bool, is_call: bool) -> None:
     """Note what the last token is."""
     p.counts[_WORD], p.counts[_IS_OPERAND], p.counts[_IS_CALL] = word, is_operand, is_call
 
 
-@njit(cache=True)
+@compiled()
 def _is_word(code: int) -> bool:
     """Tell whether a character may be part of a word."""
     return code >= 128 or _KINDS[code] == _WORD_PART
 
 
-@njit(cache=True)
+@compiled()
 def _spells(codes: NDArray[np.uint32], t: int, word: tuple[int, ...]) -> bool:
     """Tell whether a line begins at `t` with a word, which a blank or the end of the text follows."""
     if not _begins_with(codes, t, word):
@@ -154,7 +154,7 @@ def _spells(codes: NDArray[np.uint32], t: int, word: tuple[int, ...]) -> bool:
     return t + len(word) == len(codes) or codes[t + len(word)] in _BLANKS
 
 
-@njit(cache=True)
+@compiled()
 def _begins_with(codes: NDArray[np.uint32], t: int, word: tuple[int, ...]) -> bool:
     """Tell whether a line begins at `t` with these characters."""
     if t > 0 and codes[t - 1] != _NEWLINE:
@@ -165,7 +165,7 @@ def _begins_with(codes: NDArray[np.uint32], t: int, word: tuple[int, ...]) -> bo
     return n == len(word)
 
 
-@njit(cache=True)
+@compiled()
 def _read_text(p: _Program, t: int) -> int:
     """Read a text up to its closing mark, or to code in it."""
     codes, n, level = p.codes, len(p.codes), p.levels[p.counts[_N_LEVELS] - 1]
@@ -195,7 +195,7 @@ def _read_text(p: _Program, t: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _open_field(p: _Program, t: int) -> int:
     """Read the opener of code in a text."""
     _push(p, _CODE_LEVEL, CODE, 0, 0, 0)
@@ -203,7 +203,7 @@ def _open_field(p: _Program, t: int) -> int:
     return t + 2
 
 
-@njit(cache=True)
+@compiled()
 def _read_document(p: _Program, t: int) -> int:
     """Read a here-document up to its end, or to code in it."""
     codes, n, level = p.codes, len(p.codes), p.levels[p.counts[_N_LEVELS] - 1]
@@ -240,7 +240,7 @@ def _read_document(p: _Program, t: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _read_code(p: _Program, t: int) -> int:
     """Read words and blanks, and a sign behind them with what it opens."""
     codes, n, ground = p.codes, len(p.codes), _ground(p)
@@ -260,7 +260,7 @@ def _read_code(p: _Program, t: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _read_sign(p: _Program, t: int, ground: int) -> int:
     """Read a sign, and what belongs to it."""
     codes, code = p.codes, p.codes[t]
@@ -292,7 +292,7 @@ def _read_sign(p: _Program, t: int, ground: int) -> int:
     return t + 1
 
 
-@njit(cache=True)
+@compiled()
 def _read_operator(p: _Program, t: int, code: int) -> None:
     """Read a bracket, which may close code in a text, or an operator."""
     level = p.levels[p.counts[_N_LEVELS] - 1]
@@ -304,7 +304,7 @@ def _read_operator(p: _Program, t: int, code: int) -> None:
     _follow(p, 0, code == _ROUND_CLOSE or code == _SQUARE_CLOSE or code == _CLOSE, False)
 
 
-@njit(cache=True)
+@compiled()
 def _begins_literal(p: _Program, t: int) -> bool:
     """Tell whether a sign begins a literal, and is no operator: no operand precedes, or a method's name and a blank."""
     if not p.counts[_IS_OPERAND]:
@@ -314,7 +314,7 @@ def _begins_literal(p: _Program, t: int) -> bool:
     return bool(p.counts[_IS_CALL]) and has_blank and second != _EQUALS and second != 0 and second not in _BLANKS
 
 
-@njit(cache=True)
+@compiled()
 def _open_text(p: _Program, t: int, state: int, mark: int, flags: int, start: int) -> int:
     """Open a text, whose opener begins at `start` and ends with the mark at `t`."""
     closer, opener = mark, 0
@@ -327,7 +327,7 @@ def _open_text(p: _Program, t: int, state: int, mark: int, flags: int, start: in
     return t + 1
 
 
-@njit(cache=True)
+@compiled()
 def _read_percent(p: _Program, t: int, ground: int) -> int:
     """Read a percent sign, which may open a text such as `%w[…]` or `%(…)`."""
     second, third = at(p.codes, t + 1), at(p.codes, t + 2)
@@ -342,7 +342,7 @@ def _read_percent(p: _Program, t: int, ground: int) -> int:
     return t + 1
 
 
-@njit(cache=True)
+@compiled()
 def _read_character(p: _Program, t: int) -> int:
     """Read a question mark, and the character behind it, which is a string: `?a`."""
     second = at(p.codes, t + 1)
@@ -356,7 +356,7 @@ def _read_character(p: _Program, t: int) -> int:
     return stop
 
 
-@njit(cache=True)
+@compiled()
 def _read_pair(p: _Program, t: int, ground: int) -> int:
     """Read a colon, a dollar or a backslash, together with what belongs to it."""
     codes, n = p.codes, len(p.codes)
@@ -381,7 +381,7 @@ def _read_pair(p: _Program, t: int, ground: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _read_word(p: _Program, t: int, ground: int) -> int:
     """Read a word, with the question or exclamation mark that may end the name of a method."""
     codes, n, start = p.codes, len(p.codes), t
@@ -406,7 +406,7 @@ def _read_word(p: _Program, t: int, ground: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _read_equals(p: _Program, t: int, ground: int) -> int:
     """Read an equals sign that begins a line, which may open a comment: `=begin`."""
     codes, n = p.codes, len(p.codes)
@@ -438,7 +438,7 @@ def _read_equals(p: _Program, t: int, ground: int) -> int:
     return n
 
 
-@njit(cache=True)
+@compiled()
 def _read_announcement(p: _Program, t: int, ground: int) -> int:
     """Read `<<`, which may announce a here-document."""
     codes, n = p.codes, len(p.codes)
@@ -470,7 +470,7 @@ def _read_announcement(p: _Program, t: int, ground: int) -> int:
     return closed
 
 
-@njit(cache=True)
+@compiled()
 def _begins_heredoc(p: _Program, t: int) -> bool:
     """Tell whether `<<` without a dash may announce a here-document."""
     if not p.counts[_IS_OPERAND]:
@@ -478,7 +478,7 @@ def _begins_heredoc(p: _Program, t: int) -> bool:
     return bool(p.counts[_IS_CALL]) and t > 0 and p.codes[t - 1] in _BLANKS
 
 
-@njit(cache=True)
+@compiled()
 def _open_document(p: _Program, t: int) -> None:
     """Open the here-document that was announced first, behind the newline at `t`."""
     _push(p, _DOCUMENT, STRING, 0, 0, p.pending[0, 0])

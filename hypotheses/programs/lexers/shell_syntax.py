@@ -7,10 +7,10 @@ its states, and changes the stack.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import pack
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.literals import at, end_of_string, same
 from hypotheses.programs.lexers.states import CODE, COMMENT, FIELD, STRING
 
@@ -60,7 +60,7 @@ class _Script(NamedTuple):
     counts: NDArray[np.int64]
 
 
-@njit(cache=True)
+@compiled()
 def read_shell(codes: NDArray[np.uint32], whole: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (n_chars,) what each character is, once read: `CODE`, `COMMENT`, `STRING` or `FIELD`.
 
@@ -88,20 +88,20 @@ def read_shell(codes: NDArray[np.uint32], whole: NDArray[np.uint8]) -> NDArray[n
     return states
 
 
-@njit(cache=True)
+@compiled()
 def _ground(s: _Script) -> int:
     """Return the state of code at this level."""
     return FIELD if s.counts[_N_TEXTS] > 0 else CODE
 
 
-@njit(cache=True)
+@compiled()
 def _mark(s: _Script, start: int, stop: int) -> None:
     """Note delimiters of strings."""
     if len(s.whole) > 0:
         s.whole[start:stop] = STRING
 
 
-@njit(cache=True)
+@compiled()
 def _push(s: _Script, kind: int, depth: int, flags: int) -> None:
     """Open a level."""
     n = s.counts[_N_LEVELS]
@@ -112,7 +112,7 @@ def _push(s: _Script, kind: int, depth: int, flags: int) -> None:
     s.counts[_WORD], s.counts[_LAST] = 0, _NEWLINE
 
 
-@njit(cache=True)
+@compiled()
 def _pop(s: _Script) -> None:
     """Close the innermost level."""
     kind = s.levels[s.counts[_N_LEVELS] - 1, _KIND]
@@ -121,14 +121,14 @@ def _pop(s: _Script) -> None:
     s.counts[_WORD], s.counts[_LAST] = 0, 0
 
 
-@njit(cache=True)
+@compiled()
 def _is_text(s: _Script) -> bool:
     """Tell whether the innermost level is text."""
     kind = s.levels[s.counts[_N_LEVELS] - 1, _KIND]
     return bool(kind == _QUOTED or kind == _DOCUMENT)
 
 
-@njit(cache=True)
+@compiled()
 def _read_quoted(s: _Script, t: int) -> int:
     """Read text in quotes up to their end, or to code within."""
     n_levels = s.counts[_N_LEVELS]
@@ -144,7 +144,7 @@ def _read_quoted(s: _Script, t: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _read_text(s: _Script, t: int) -> int:
     """Read a character of text, an escaped one, or what begins code."""
     code = s.codes[t]
@@ -160,7 +160,7 @@ def _read_text(s: _Script, t: int) -> int:
     return t + 1
 
 
-@njit(cache=True)
+@compiled()
 def _read_document(s: _Script, t: int) -> int:
     """Read a here-document up to its end, or to code within."""
     codes, n, n_levels = s.codes, len(s.codes), s.counts[_N_LEVELS]
@@ -190,7 +190,7 @@ def _read_document(s: _Script, t: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _read_dollar(s: _Script, t: int, in_text: bool) -> int:
     """Read a dollar, and what it opens."""
     second, ground = at(s.codes, t + 1), _ground(s)
@@ -215,7 +215,7 @@ def _read_dollar(s: _Script, t: int, in_text: bool) -> int:
     return t + 1
 
 
-@njit(cache=True)
+@compiled()
 def _fill(s: _Script, start: int, opened: int, stop: int) -> int:
     """Fill the states of a string without code in it; return where to go on."""
     s.states[opened:stop] = STRING
@@ -226,7 +226,7 @@ def _fill(s: _Script, start: int, opened: int, stop: int) -> int:
     return min(stop + 1, len(s.codes))
 
 
-@njit(cache=True)
+@compiled()
 def _read_parameter(s: _Script, t: int) -> int:
     """Read a character of `${…}`, or what opens another level in it."""
     code = s.codes[t]
@@ -249,7 +249,7 @@ def _read_parameter(s: _Script, t: int) -> int:
     return t + 1
 
 
-@njit(cache=True)
+@compiled()
 def _open_quotes(s: _Script, t: int) -> None:
     """Open text in quotes, whose mark is at `t`."""
     s.states[t] = STRING
@@ -257,7 +257,7 @@ def _open_quotes(s: _Script, t: int) -> None:
     _push(s, _QUOTED, 0, 0)
 
 
-@njit(cache=True)
+@compiled()
 def _read_code(s: _Script, t: int, kind: int) -> int:
     """Read words and blanks, and a sign behind them, on a level of this kind."""
     ground = _ground(s)
@@ -275,7 +275,7 @@ def _read_code(s: _Script, t: int, kind: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _read_sign(s: _Script, t: int, kind: int, ground: int) -> int:
     """Read a sign, and what belongs to it, on a level of this kind."""
     code = s.codes[t]
@@ -306,7 +306,7 @@ def _read_sign(s: _Script, t: int, kind: int, ground: int) -> int:
     return t + 1
 
 
-@njit(cache=True)
+@compiled()
 def _open_document(s: _Script, t: int) -> None:
     """Open the here-document that was announced first, behind the newline at `t`."""
     s.states[t] = STRING
@@ -317,7 +317,7 @@ def _open_document(s: _Script, t: int) -> None:
     s.counts[_N_PENDING] -= 1
 
 
-@njit(cache=True)
+@compiled()
 def _read_comment(s: _Script, t: int, in_ticks: bool) -> int:
     """Read a comment, up to the end of its line, or of the back-ticks around it."""
     while t < len(s.codes) and s.codes[t] != _NEWLINE and not (in_ticks and s.codes[t] == _BACK_TICK):
@@ -326,7 +326,7 @@ def _read_comment(s: _Script, t: int, in_ticks: bool) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _read_word(s: _Script, t: int, ground: int) -> int:
     """Read a word, up to a quotation mark, a dollar or its end, and count the open `case` commands."""
     start, word = t, 0
@@ -344,7 +344,7 @@ def _read_word(s: _Script, t: int, ground: int) -> int:
     return t
 
 
-@njit(cache=True)
+@compiled()
 def _read_parenthesis(s: _Script, t: int, kind: int, ground: int) -> int:
     """Read a parenthesis, which may open or close a level."""
     code, level = s.codes[t], s.levels[s.counts[_N_LEVELS] - 1]
@@ -365,7 +365,7 @@ def _read_parenthesis(s: _Script, t: int, kind: int, ground: int) -> int:
     return t + 1
 
 
-@njit(cache=True)
+@compiled()
 def _read_announcement(s: _Script, t: int, ground: int) -> int:
     """Read `<<` and the word behind it, which ends a here-document, or `<<<`."""
     codes, n = s.codes, len(s.codes)

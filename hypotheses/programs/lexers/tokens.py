@@ -5,9 +5,9 @@ depend on later characters: a test compares the labels of every prefix.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers import syntax as kinds
 from hypotheses.programs.lexers.literals import end_of_line, end_of_string
 from hypotheses.programs.lexers.readers import (
@@ -29,7 +29,7 @@ _APOSTROPHE, _HASH, _BANG, _POINT, _PLUS, _DASH, _DOLLAR = (ord(char) for char i
 _ROUND_CLOSE, _SQUARE_CLOSE, _ZERO, _NINE, _BIG_A, _BIG_Z = (ord(char) for char in ")]09AZ")
 
 
-@njit(cache=True)
+@compiled()
 def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (n_chars,) what each character is, once read.
 
@@ -98,7 +98,7 @@ def read_tokens(codes: NDArray[np.uint32], s: Syntax, whole: NDArray[np.uint8]) 
     return states
 
 
-@njit(cache=True)
+@compiled()
 def _read_word(codes: NDArray[np.uint32], s: Syntax, t: int, in_body: bool) -> tuple[int, int]:
     """Return where a word ends that begins at `t`, and its last 8 letters, packed; in small letters for SQL.
 

@@ -1,10 +1,10 @@
 """Conditions of `if` and bodies of functions in C."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import LONGEST_PACKED, pack
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.states import CODE
 
 _NEWLINE, _HASH, _SLASH, _RETURN, _SEMICOLON, _EQUALS, _SPACE, _TAB = (ord(char) for char in "\n#/\r;= \t")
@@ -13,7 +13,7 @@ _IF = pack("if")
 _TYPES = tuple(pack(word) for word in ("struct", "union", "enum", "class"))
 
 
-@njit(cache=True)
+@compiled()
 def c_conditions(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the condition of an `if` of C."""
     labels = np.zeros(len(codes), np.bool_)
@@ -55,7 +55,7 @@ def c_conditions(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np.
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def c_bodies(codes: NDArray[np.uint32], c: NDArray[np.uint8], directives: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the body of a function of C."""
     labels = np.zeros(len(codes), np.bool_)

@@ -1,9 +1,9 @@
 """Bodies of functions in C++: of members, constructors and lambdas too."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import Tokens, is_word, word
 
 _NEWLINE = ord("\n")
@@ -14,7 +14,7 @@ _TEMPLATE, _OPERATOR = word("template"), word("operator")
 _TYPES = tuple(word(name) for name in ("class", "struct", "union", "enum", "namespace", "concept"))
 
 
-@njit(cache=True)
+@compiled()
 def cpp_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the body of a function."""
     labels = np.zeros(len(codes), np.bool_)

@@ -1,9 +1,9 @@
 """Conditions of `if` and right-hand sides of equations in Haskell, which go by the layout."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import CLOSER, NEWLINE, Tokens, word
 
 _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
@@ -20,7 +20,7 @@ _NO_EQUATIONS = tuple(
 )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled()
 def haskell_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is between `if` and the last letter of its `then`."""
     labels = np.zeros(len(codes), np.bool_)
@@ -52,7 +52,7 @@ def haskell_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def haskell_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the right-hand side of an equation.
 

@@ -1,9 +1,9 @@
 """Bodies of methods, constructors and lambdas in Java."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import Tokens, is_word, word
 
 _NEWLINE = ord("\n")
@@ -13,7 +13,7 @@ _CLASSES = tuple(word(name) for name in ("class", "interface", "enum"))
 _ENUM, _RECORD, _STATIC, _DEFAULT = (word(name) for name in ("enum", "record", "static", "default"))
 
 
-@njit(cache=True)
+@compiled()
 def java_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the body of a method, a constructor or a lambda."""
     labels = np.zeros(len(codes), np.bool_)

@@ -1,9 +1,9 @@
 """Bodies of functions, methods and arrow functions in JavaScript and TypeScript."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import NEWLINE, Tokens, word
 
 _OPEN, _CLOSE, _CURLY_OPEN, _CURLY_CLOSE = (ord(char) for char in "(){}")
@@ -14,7 +14,7 @@ _CONTROL = tuple(word(name) for name in ("if", "for", "while", "switch", "with")
 _CLASS, _AWAIT, _CATCH = word("class"), word("await"), word("catch")
 
 
-@njit(cache=True)
+@compiled()
 def javascript_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the body of a function; of an arrow function, if it has braces."""
     labels = np.zeros(len(codes), np.bool_)

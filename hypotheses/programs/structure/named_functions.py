@@ -1,9 +1,9 @@
 """Bodies of functions that a word announces: `func` in Go, `fn` in Rust."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import NEWLINE, Tokens, word
 
 _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
@@ -12,7 +12,7 @@ _FUNC, _FN = word("func"), word("fn")
 _TYPES = (word("interface"), word("struct"))
 
 
-@njit(cache=True)
+@compiled()
 def bodies_after_words(codes: NDArray[np.uint32], tokens: Tokens, is_rust: bool) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the body of a function or closure with braces.
 

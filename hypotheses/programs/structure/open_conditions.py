@@ -1,9 +1,9 @@
 """Conditions without parentheses, as in Go and Rust: from `if` to the brace that opens what depends on it."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import Tokens, word
 
 _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
@@ -14,7 +14,7 @@ _BEFORE_BLOCKS_IN_RUST = tuple(word(name) for name in ("match", "unsafe", "loop"
 _BEFORE_BLOCKS_IN_GO = tuple(word(name) for name in ("func", "interface", "struct"))
 
 
-@njit(cache=True)
+@compiled()
 def open_conditions(codes: NDArray[np.uint32], tokens: Tokens, is_rust: bool) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the condition of an `if`, or in Rust in the guard of a `match`.
 

@@ -1,16 +1,16 @@
 """Conditions between parentheses, as in C++, Java, JavaScript and TypeScript."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import Tokens, word
 
 _OPEN, _CLOSE, _CURLY_OPEN, _CURLY_CLOSE, _POINT, _HASH, _SEMICOLON = (ord(char) for char in "(){}.#;")
 _IF, _CONSTEXPR = word("if"), word("constexpr")
 
 
-@njit(cache=True)
+@compiled()
 def parenthesised_conditions(n_chars: int, tokens: Tokens, allows_statements: bool) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the condition of an `if`.
 

@@ -1,10 +1,10 @@
 """Conditions of `if` statements and bodies of functions in Python."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.characters import LONGEST_PACKED, pack
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.states import CODE, COMMENT
 
 _NEWLINE, _BACKSLASH, _RETURN, _COLON, _EQUALS, _SPACE, _TAB = (ord(char) for char in "\n\\\r:= \t")
@@ -12,7 +12,7 @@ _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for cha
 _IF, _ELIF, _DEF, _CLASS, _ASYNC = (pack(word) for word in ("if", "elif", "def", "class", "async"))
 
 
-@njit(cache=True)
+@compiled()
 def python_conditions(codes: NDArray[np.uint32], python: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the condition of an `if` or `elif` statement of Python."""
     labels = np.zeros(len(codes), np.bool_)
@@ -50,7 +50,7 @@ def python_conditions(codes: NDArray[np.uint32], python: NDArray[np.uint8]) -> N
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def python_bodies(codes: NDArray[np.uint32], python: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the body of a function of Python."""
     labels = np.zeros(len(codes), np.bool_)

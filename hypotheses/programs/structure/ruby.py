@@ -1,9 +1,9 @@
 """Conditions of `if` and bodies of methods in Ruby."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import CLOSER, NEWLINE, VALUE, Tokens, is_word, word
 
 _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
@@ -28,7 +28,7 @@ _CONTINUING = tuple(word(name) for name in ("and", "or", "not"))
 _OPERATORS = tuple(ord(char) for char in "&|,+-*/=<>^~:.")
 
 
-@njit(cache=True)
+@compiled()
 def _is_plain(codes: NDArray[np.uint32], start: int, end: int) -> bool:
     """Return whether a word is no method after a point, no symbol, no variable with a sigil, and no key of a hash."""
     if start > 0:
@@ -42,7 +42,7 @@ def _is_plain(codes: NDArray[np.uint32], start: int, end: int) -> bool:
     return not (end < len(codes) and codes[end] in _SUFFIXES)
 
 
-@njit(cache=True)
+@compiled()
 def _is_value(codes: NDArray[np.uint32], kind: int, start: int, end: int, was_value: bool) -> bool:
     """Return whether what has been read ends with an operand, so that an `if` that follows is a modifier."""
     if is_word(kind):
@@ -52,7 +52,7 @@ def _is_value(codes: NDArray[np.uint32], kind: int, start: int, end: int, was_va
     return kind == VALUE or kind in _CLOSING
 
 
-@njit(cache=True)
+@compiled()
 def ruby_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the condition of an `if`, `unless` or `elsif`, or of a modifier."""
     labels = np.zeros(len(codes), np.bool_)
@@ -88,7 +88,7 @@ def ruby_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.boo
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def ruby_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the body of a method."""
     labels = np.zeros(len(codes), np.bool_)

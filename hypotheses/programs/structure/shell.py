@@ -1,9 +1,9 @@
 """Conditions of `if` and bodies of functions in shells."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import CLOSER, NEWLINE, Tokens, is_word, word
 
 _OPEN, _CLOSE = ord("("), ord(")")
@@ -34,7 +34,7 @@ _BEFORE_COMMANDS = tuple(
 _BRACE, _LAST_BRACE, _LAST_OF_THEN = (ord(char) for char in "{}n")
 
 
-@njit(cache=True)
+@compiled()
 def _commands_next(kind: int, is_command: bool) -> bool:
     """Return whether a command may follow a token."""
     if kind == NEWLINE or kind in _SEPARATORS:
@@ -42,7 +42,7 @@ def _commands_next(kind: int, is_command: bool) -> bool:
     return is_command and kind in _BEFORE_COMMANDS
 
 
-@njit(cache=True)
+@compiled()
 def shell_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is between `if` or `elif` and the last letter of its `then`."""
     labels = np.zeros(len(codes), np.bool_)
@@ -67,7 +67,7 @@ def shell_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bo
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def shell_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the body of a function."""
     labels = np.zeros(len(codes), np.bool_)

@@ -1,9 +1,9 @@
 """Conditions of `IF` and `CASE WHEN`, and bodies of functions, in SQL and its procedural languages."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.structure.tokens import CLOSER, NEWLINE, Tokens, is_word, word
 
 _SEMICOLON, _DOLLAR = ord(";"), ord("$")
@@ -17,7 +17,7 @@ _DEEPEST = 64
 _SEARCHED, _OPEN = 1, 2
 
 
-@njit(cache=True)
+@compiled()
 def sql_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is between `IF`, or the `WHEN` of a `CASE`, and the end of `THEN`.
 
@@ -64,7 +64,7 @@ def sql_conditions(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool
     return labels
 
 
-@njit(cache=True)
+@compiled()
 def sql_bodies(codes: NDArray[np.uint32], tokens: Tokens) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is in the body of a function, procedure or trigger.
 

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.kernels import compiled
 from hypotheses.programs.lexers.states import CODE, COMMENT, DOC_COMMENT, REGEX
 
 VALUE = 1
@@ -63,7 +63,7 @@ def read_tokens(
     return Tokens(*_read(codes, states, _word_characters(words), words, *closers))
 
 
-@njit(cache=True)
+@compiled()
 def is_word(kind: int) -> bool:
     """Return whether a token is a word."""
     return kind >= _IS_WORD
@@ -78,7 +78,7 @@ def _word_characters(words: int) -> NDArray[np.bool_]:
     return np.array([char.isalnum() or char in more for char in chars])
 
 
-@njit(cache=True)
+@compiled()
 def _read(
     codes: NDArray[np.uint32],
     states: NDArray[np.uint8],

@@ -13,6 +13,7 @@ from probe.cli.plot.ranking import ranking
 from probe.cli.plot.sweep import sweep
 from probe.cli.plot.unit import unit
 from probe.cli.plot.weights import weights
+from probe.cli.thread_options import with_threads
 
 PLOTS = (matrix, ranking, unit, weights, curve, gates, overlap, losses, steps, sweep)
 """The functions of the commands, by whose names they are called."""
@@ -20,7 +21,7 @@ PLOTS = (matrix, ranking, unit, weights, curve, gates, overlap, losses, steps, s
 app = typer.Typer(name="plot", no_args_is_help=True)
 
 for _plot in PLOTS:
-    app.command(_plot.__name__, cls=NamingCommand)(with_quiet(_plot))
+    app.command(_plot.__name__, cls=NamingCommand)(with_quiet(with_threads(_plot)))
 
 
 @app.callback()

@@ -1,0 +1,174 @@
+"""How many processor cores are computed with: those that this process is really given, or fewer if it is told so.
+
+Numerical libraries start a thread for each core that the machine has, and those threads wait by spinning. Where other
+programs use the same cores, that makes all of them slower, so they are told otherwise, before they are loaded.
+"""
+
+import os
+import sys
+from functools import lru_cache
+from math import ceil
+from pathlib import Path
+
+from activations.errors import ActivationError
+
+THREADS = "PROBE_THREADS"
+_OPENMP, _NUMBA = "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"
+_OTHERS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # which follow OMP_NUM_THREADS unless they are set
+_WAITING = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}  # sleep; 2⁴ cycles in place of 2²⁶
+_MOST = 1024
+_chosen: int | None = None
+
+
+def n_cores() -> int:
+    """Return how many threads compute at the same time, at least 1.
+
+    It is what `use_threads` or the environment variable `PROBE_THREADS` said; otherwise the number of cores that the
+    scheduler's affinity and the quotas of control groups allow, and at most `OMP_NUM_THREADS`, if that is set.
+
+    Raises:
+        ActivationError: If `PROBE_THREADS` is no whole number from 1 to 1,024.
+    """
+    if _chosen is not None:
+        return _chosen
+    if asked := os.environ.get(THREADS):
+        return _checked(asked, f"the environment variable {THREADS}")
+    wanted = os.environ.get(_OPENMP, "").split(",")[0].strip()
+    limit = int(wanted) if wanted.isdecimal() and int(wanted) else _MOST
+    return min(given_cores(), limit)
+
+
+def given_cores() -> int:
+    """Return how many cores the scheduler and the control groups of the system give to this process, at least 1."""
+    quota = _quota_of_this_process()
+    return max(1, min(_allowed_cores(), ceil(quota) if quota is not None else _MOST))
+
+
+def use_threads(n_threads: int) -> None:
+    """Compute with this many threads from now on, in this process and in those that it starts.
+
+    Analyses give the same results; a model reads a text in another number of lanes by default. Libraries that are
+    loaded already are told, too.
+
+    Args:
+        n_threads: From 1 to 1,024. More than there are cores is slower.
+
+    Raises:
+        ActivationError: If it is outside this range, or numba, which cannot start threads later, has fewer.
+    """
+    global _chosen
+    number = _checked(n_threads, "the number of threads")
+    if (numba := sys.modules.get("numba")) and number > numba.config.NUMBA_NUM_THREADS:
+        raise ActivationError(
+            f"{number} threads cannot be used any more: numba was loaded with {numba.config.NUMBA_NUM_THREADS}; set "
+            f"the environment variable {THREADS} before Python starts"
+        )
+    _chosen = number
+    for name in (_OPENMP, _NUMBA, *(name for name in _OTHERS if name in os.environ)):
+        os.environ[name] = str(number)
+    if numba:  # which complains if the variable changes
+        os.environ[_NUMBA] = str(numba.config.NUMBA_NUM_THREADS)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(number)
+
+
+def prepare_libraries() -> None:
+    """Tell numerical libraries that are loaded later to let waiting threads sleep, and how many cores there are.
+
+    Environment variables that are set already are left as they are. How many cores there are is only told where the
+    libraries would not find out: for a quota, which they do not know of, and `PROBE_THREADS`.
+
+    Raises:
+        ActivationError: If `PROBE_THREADS` is no whole number from 1 to 1,024.
+    """
+    for name, value in _WAITING.items():
+        os.environ.setdefault(name, value)
+    if THREADS in os.environ:
+        number = n_cores()
+        os.environ[_OPENMP] = str(number)
+        if "numba" not in sys.modules:
+            os.environ[_NUMBA] = str(number)
+    elif (number := n_cores()) < _allowed_cores():
+        os.environ.setdefault(_OPENMP, str(number))
+        if "numba" not in sys.modules:
+            os.environ.setdefault(_NUMBA, str(number))
+
+
+def cpu_quota(processes: Path = Path("/proc/self")) -> float | None:
+    """Return how many cores' time the control groups of a process may use; None if there is no limit.
+
+    A group cannot use more than those that it is in, so that the smallest limit on the way to the root counts. Both
+    versions of control groups are read.
+
+    Args:
+        processes: The folder that has the files `cgroup` and `mountinfo` of the process.
+    """
+    try:
+        memberships = _memberships((processes / "cgroup").read_text())
+        mounts = (processes / "mountinfo").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    limits = [
+        limit
+        for mount in mounts
+        if (found := _mounted(mount)) and (path := memberships.get(found[0])) is not None
+        for folder in _folders(found[1], found[2], path)
+        if (limit := _limit(folder)) is not None
+    ]
+    return min(limits, default=None)
+
+
+@lru_cache(maxsize=1)
+def _quota_of_this_process() -> float | None:
+    return cpu_quota()
+
+
+def _allowed_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _checked(number: int | str, what: str) -> int:
+    if not str(number).isdecimal() or not 1 <= int(number) <= _MOST:
+        raise ActivationError(f"{what} is {number!r}; give a whole number from 1 to {_MOST:,}")
+    return int(number)
+
+
+def _memberships(cgroup: str) -> dict[str, str]:
+    """Return the group of a process in each hierarchy of control groups: `cpu` of version 1, and `` of version 2."""
+    groups = {}
+    for line in cgroup.splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers or "cpu" in controllers.split(","):
+            groups["cpu" if controllers else ""] = path
+    return groups
+
+
+def _mounted(line: str) -> tuple[str, str, Path] | None:
+    """Return the hierarchy, the group at its top, and the folder, of a line of `mountinfo` about control groups."""
+    before, _, after = line.partition(" - ")
+    fields, kind = before.split(" "), after.split(" ")
+    if len(fields) < 5 or len(kind) < 3 or kind[0] not in ("cgroup", "cgroup2"):
+        return None
+    if kind[0] == "cgroup" and "cpu" not in kind[2].split(","):
+        return None
+    return "" if kind[0] == "cgroup2" else "cpu", fields[3], Path(fields[4].replace("\\040", " "))
+
+
+def _folders(top: str, folder: Path, group: str) -> list[Path]:
+    """Return the folders of a group and of those that it is in, as far as they are mounted in this container."""
+    below = Path(group.removeprefix(top.rstrip("/")) if group.startswith(top) else "").parts
+    names = [name for name in below if name not in ("/", "..")]
+    return [folder.joinpath(*names[:n]) for n in range(len(names) + 1)]
+
+
+def _limit(folder: Path) -> float | None:
+    """Return the limit that a folder of a control group sets, in cores; None if it sets none."""
+    try:
+        if (file := folder / "cpu.max").exists():
+            quota, period = file.read_text().split()
+        else:
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        limit = float(quota) / float(period)
+    except (OSError, ValueError, ZeroDivisionError):  # such as `max`, or a folder that is not mounted
+        return None
+    return limit if limit > 0 else None  # version 1 says −1 where there is none
