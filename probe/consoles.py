@@ -14,28 +14,24 @@ def console(*, stderr: bool = False, pipe_columns: int = PIPE_COLUMNS) -> Consol
     """Make a console on standard output or standard error.
 
     It prints names as they are: rich's markup (`[red]`) and emoji codes (`:b:`) mean nothing in them. `NO_COLOR` leaves
-    the colours out, and `TERM=dumb` all escapes. In a pipe, its width is fixed.
+    the colours out, and `TERM=dumb` all escapes. In a pipe, its width is fixed; `FORCE_COLOR` makes a pipe count as a
+    terminal.
 
     Args:
         stderr: Whether it prints on standard error.
         pipe_columns: Its width where it prints to no terminal.
     """
     made = Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
-    if not is_on_screen(made):
+    if not made.is_terminal:
         made.size = ConsoleDimensions(pipe_columns, _PIPE_LINES)
     elif made.is_dumb_terminal:  # of which rich takes the width to be 80
         made.size = ConsoleDimensions(*shutil.get_terminal_size())
     return made
 
 
-def is_on_screen(console: Console) -> bool:
-    """Tell whether a console prints to a terminal, rather than to a pipe or a file in which colours are wanted."""
-    return console.is_terminal and console.file.isatty()
-
-
 def reads_escapes(console: Console) -> bool:
     """Tell whether a console prints to a terminal on which lines can be written over."""
-    return is_on_screen(console) and not console.is_dumb_terminal
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def make_encodable() -> None:

@@ -1,5 +1,6 @@
 """Lay out texts that a model wrote: side by side, or with the most probable alternatives below each character."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from probe.cli.showing import SIGNS, console, visible
+from probe.consoles import PIPE_COLUMNS
 
 if TYPE_CHECKING:
     from activations.models.sampling import Guess
@@ -28,7 +30,7 @@ def show_columns(texts: Sequence[str], heads: Sequence[str] | None = None) -> No
         texts: The texts.
         heads: What stands above each; None is the number of the sample.
     """
-    out = console()
+    out = console(pipe_columns=_pipe_columns())
     above = heads or [f"sample {n}" for n in range(1, len(texts) + 1)]
     shown = [[head, *visible(text, IN_TEXT).expandtabs(4).split("\n")] for head, text in zip(above, texts, strict=True)]
     longest = max(cell_len(line) for lines in shown for line in lines)
@@ -48,7 +50,7 @@ def show_columns(texts: Sequence[str], heads: Sequence[str] | None = None) -> No
 
 def show_alternatives(texts: Sequence[Sequence["Column"]]) -> None:
     """Print texts line by line, with the guesses below each token."""
-    out = console()
+    out = console(pipe_columns=_pipe_columns())
     for n, columns in enumerate(texts, start=1):
         if len(texts) > 1:
             out.print(Text(f"sample {n}\n", style="bold"))
@@ -58,6 +60,11 @@ def show_alternatives(texts: Sequence[Sequence["Column"]]) -> None:
             for part in _folded(line, out.width):
                 out.print(_with_guesses(part))
     out.print(Text("below each character the most probable ones, in their order; ␣ space, ↵ line's end, → tab"))
+
+
+def _pipe_columns() -> int:
+    """Return the width of texts in a pipe, for which a script may set COLUMNS."""
+    return shutil.get_terminal_size((PIPE_COLUMNS, 25)).columns
 
 
 def _folded(columns: Iterator["Column"], width: int) -> Iterator[list["Column"]]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from hypotheses.terminal.signs import visible
 from probe.cli.showing.layout import Column, lay_out
-from probe.consoles import console, is_on_screen
+from probe.consoles import console
 
 TableCell = str | int | float | bool | Sequence[str] | None  # as in `activations.results`, which loads numpy
 PIPE_COLUMNS = 160
@@ -98,7 +98,7 @@ def heading(key: str) -> str:
 
 
 def _width(out: Console) -> int:
-    return max(out.width, _FEWEST_COLUMNS) if is_on_screen(out) else PIPE_COLUMNS
+    return max(out.width, _FEWEST_COLUMNS) if out.is_terminal else PIPE_COLUMNS
 
 
 def _column(key: str, rows: Sequence[Mapping[str, TableCell]], digits: int) -> Column:
