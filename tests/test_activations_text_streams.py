@@ -87,7 +87,10 @@ def test_a_text_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path: Path
 
 def test_a_compressed_file_that_needs_a_large_window_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "text.zst"
-    options = {zstd.CompressionParameter.window_log: 30, zstd.CompressionParameter.enable_long_distance_matching: 1}
+    options: dict[int, int] = {
+        zstd.CompressionParameter.window_log: 30,
+        zstd.CompressionParameter.enable_long_distance_matching: 1,
+    }
     compressor = zstd.ZstdCompressor(options=options)
     path.write_bytes(compressor.compress(b"abc" * 1_000_000) + compressor.flush())
     assert "cannot be unpacked (zstd: " in complaint(path)
@@ -118,8 +121,8 @@ def _picture(path: Path) -> None:
     Figure().savefig(path, format="png")
 
 
-def _bytes(content: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(content) and None
+def _bytes(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
 
 
 def _saved(save: Callable[[io.BytesIO], None]) -> bytes:
