@@ -121,11 +121,8 @@ def _picture(path: Path) -> None:
     Figure().savefig(path, format="png")
 
 
-def _bytes(content: bytes) -> Callable[[Path], None]:
-    def write(path: Path) -> None:
-        path.write_bytes(content)
-
-    return write
+def _bytes(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
 
 
 def _saved(save: Callable[[io.BytesIO], None]) -> bytes:

@@ -46,7 +46,7 @@ def test_units_are_those_of_a_site_that_is_typed() -> None:
     assert all(unit.startswith("1/cell/") for unit in units)
     assert completed("probe view --unit 0/hidden/1") == {unit for unit in completed("probe view --unit 0/hidden/")
                                                          if unit.startswith("0/hidden/1")}  # fmt: skip
-    assert "1/cell/0,0/cell/1" in completed("probe fit in_quotes --units 1/cell/0,0/cell/1")
+    assert "1/cell/0,0/hidden/1" in completed("probe fit in_quotes --units 1/cell/0,0/hidden/1")
 
 
 def test_models_are_files_that_end_in_pt() -> None:

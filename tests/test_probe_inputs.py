@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +126,44 @@ def test_a_file_of_another_kind_is_called_what_it_is_where_labels_are_expected(
     status, _, err = run("hypotheses", "--show", "labels:x.csv", "corpus.txt")
     assert status == 1
     assert expected in err
+
+
+def test_the_default_recording_is_said_by_every_kind_of_command(
+    run: Command, planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not where one is named, and not where there is none: the error says that."""
+    said = "reading activations.h5 in this folder, since no recording is named"
+    commands = (["rank", "in_quotes", "--shifts", "0"], ["check"], ["explain", "1/cell/0", "in_quotes"])
+    for command in commands:
+        status, _, err = run(*command)
+        assert status == 1
+        assert said not in err
+    shutil.copy(planted, "activations.h5")
+    for command in commands:
+        status, out, err = run(*command, *(["--json"] if command != ["check"] else []))
+        assert status == 0
+        assert err.count(said) == 1
+        assert said not in out
+    assert said not in run("check", "activations.h5")[2]
+    assert said not in run("rank", "in_quotes", "activations.h5", "--shifts", "0")[2]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
+def test_the_names_of_classes_are_bounded(run: Command, name: str) -> None:
+    labels = [f"{'n' * 1_001}{n % 2}" for n in range(len(TEXT))]
+    lines = labels if name == "x.csv" else [f'"{label}"' for label in labels]
+    Path(name).write_text("\n".join(lines), encoding="utf-8")
+    status, _, err = run("hypotheses", "--show", f"labels:{name}", "corpus.txt")
+    assert status == 1
+    assert "has a label of 1,002 characters, 'nnnn" in err
+    Path("own.py").write_text('def long(text):\n    return ["n" * 100_000] * len(text)\n', encoding="utf-8")
+    status, _, err = run("hypotheses", "--show", "own.py:long", "corpus.txt")
+    assert status == 1
+    assert "it gave a name of 100,000 characters, 'nnnn" in err
+
+
+def test_a_pickle_of_very_many_strings_is_refused(run: Command) -> None:
+    Path("strings.pkl").write_bytes(pickle.dumps([str(n) for n in range(300_001)]))
+    status, _, err = run("import", "strings.pkl", "-o", "x.pt")
+    assert status == 1
+    assert "the pickle has more than 300,000 strings; no model needs that many" in err

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pickletools import OpcodeInfo, opcodes
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from activations.errors import ActivationError
 
@@ -29,8 +29,8 @@ _DICTS = {
     for name in names
 }
 _LISTS = {f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("list", "set", "frozenset")}
+_OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in opcodes}
 _MAX_INT_KEY = 1 << 48  # larger ones could be chosen to have equal hashes, which makes dictionaries slow
-_OPCODES = {opcode.code: opcode for opcode in opcodes}
 _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, UnicodeError)
 
 
@@ -166,11 +166,10 @@ def read_pickle(
 
 def _operations(file: BinaryIO, max_operations: int) -> Iterator[tuple[OpcodeInfo, Any]]:
     """Yield the operations of a pickle with their arguments, as `pickletools.genops` does, in half the time."""
-    limited: Any = _Limited(file)
-    n_strings = 0
+    limited, n_strings = _Limited(file), 0
     for n_done in itertools.count():
         code = limited.read(1)
-        opcode = _OPCODES.get(code.decode("latin-1"))
+        opcode = _OPCODES.get(code)
         if opcode is None:
             raise ValueError("an operation is unknown" if code else "it ends too early")
         if opcode.name == "STOP":
@@ -182,7 +181,7 @@ def _operations(file: BinaryIO, max_operations: int) -> Iterator[tuple[OpcodeInf
         n_strings += opcode.name in _STRINGS
         if n_strings > MAX_STRINGS:
             raise ActivationError(f"the pickle has more than {MAX_STRINGS:,} strings; no model needs that many")
-        yield opcode, opcode.arg and opcode.arg.reader(limited)
+        yield opcode, opcode.arg and opcode.arg.reader(cast(IO[bytes], limited))
 
 
 class _Limited:
