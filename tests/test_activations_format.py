@@ -256,7 +256,7 @@ NO_RANGES: tuple[object, ...] = (
     0, [1], [1, 2, 3], [1, -1], ["0", "1"], [None, 1], [10**400, 10**401], [math.nan, 1], [False, True], {},
 )  # fmt: skip
 NO_LAYERS: tuple[object, ...] = ("x", 1.5, -1, True, [1])
-NO_SIGNALS: tuple[object, ...] = (5, [1], "", "a b", "a,b", "a/b")
+NO_SIGNALS: tuple[object, ...] = (5, [1], "", "a b", "a,b", "a/b", "\x1b[31m", "a" * 300)
 
 
 @pytest.mark.parametrize(

@@ -92,14 +92,17 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path, share: float) -> None
         ({"weights": {}}, "damaged checkpoint"),
         ({"vocabulary": {"characters": "aab", "replacement": None}}, "more than once"),
         ({"vocabulary": {}}, "damaged checkpoint"),
+        ({"config": {"cell": "a" * 100_000}}, "damaged checkpoint: there is no cell named 'aaa"),
+        ({"format_version": "a" * 100_000}, "is a checkpoint of version aaa"),
     ],
 )
 def test_a_checkpoint_with_wrong_content_is_refused(tmp_path: Path, change: dict[str, object], complaint: str) -> None:
     path = tmp_path / "m.pt"
     save_model(random_model("abc\n"), path)
     torch.save(torch.load(path, weights_only=True) | change, path)
-    with pytest.raises(ActivationError, match=complaint):
+    with pytest.raises(ActivationError, match=complaint) as caught:
         load_model(path)
+    assert len(str(caught.value)) < 1_000
 
 
 @pytest.mark.parametrize("saved", ["model", "state"])

@@ -1,5 +1,6 @@
 """Whatever happens to a run, its recording is whole, or the run is resumed to the same end."""
 
+import io
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import xxhash
 from planting import random_model
 
 from activations.errors import ActivationError
@@ -18,6 +20,7 @@ from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.disk import PAGE_BYTES, DiskFile
+from activations.recordings.journal import read_journal, write_journal
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 
@@ -216,3 +219,15 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing_in_the_way_of_a_new_run(
     assert not (tmp_path / "a.h5").exists()
     extract(live, tmp_path / "a.h5")
     assert contents(tmp_path / "a.h5") == contents(tmp_path / "whole.h5")
+
+
+def test_a_journal_that_would_unpack_to_more_than_its_size_is_left_alone(tmp_path: Path) -> None:
+    write_journal(tmp_path / "a.journal", "job", {"a": np.zeros(3)})
+    arrays = read_journal(tmp_path / "a.journal", "job")
+    assert arrays is not None
+    np.testing.assert_array_equal(arrays["a"], np.zeros(3))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, job=np.array("job"), a=np.zeros(1_000_000))
+    content = buffer.getvalue()
+    (tmp_path / "a.journal").write_bytes(xxhash.xxh3_64_digest(content) + content)
+    assert read_journal(tmp_path / "a.journal", "job") is None

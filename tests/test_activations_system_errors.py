@@ -1,6 +1,7 @@
 """Errors of the system and of HDF5 in words of our own, and what a full disk leaves behind."""
 
 import errno
+import os
 import resource
 import subprocess
 import sys
@@ -118,6 +119,30 @@ def test_a_recording_that_another_program_writes_is_not_called_damaged(live: Liv
     with h5py.File(tmp_path / "b.h5", "r+"), pytest.raises(ActivationError) as caught:
         Recording(tmp_path / "b.h5")
     assert str(caught.value).endswith("b.h5 cannot be used: the system refuses it: another program is using it")
+
+
+def test_a_full_disk_is_noticed_before_hdf5_writes_anything(
+    live: LiveActivations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HDF5 may crash at the end of a process in which it could not write."""
+    reserved: list[int] = []
+    most = 0
+
+    def reserve(file: int, offset: int, length: int) -> None:
+        reserved.append(length)
+        if length > most:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", reserve)
+    with monkeypatch.context() as patch, pytest.raises(ActivationError, match="the disk is full"):
+        patch.setattr(h5py, "File", None)
+        extract(live, tmp_path / "a.h5", force=True)
+    assert list(tmp_path.iterdir()) == []
+    most = 10**9
+    reserved.clear()
+    extract(live, tmp_path / "a.h5", force=True)
+    assert len(reserved) == 2  # before HDF5 lays the file out, and once it has
+    assert (tmp_path / "a.h5").stat().st_size <= reserved[1]
 
 
 def limited(limit: Callable[[], None], program: str) -> tuple[int, str]:

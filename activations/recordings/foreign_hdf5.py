@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 import activations
 from activations.errors import ActivationError
+from activations.system_errors import is_of_the_system, reason
 
 if TYPE_CHECKING:
     import h5py
@@ -127,7 +128,7 @@ def send(path: str) -> None:
     except ActivationError as error:
         sentence = str(error)
     except Exception as error:  # noqa: BLE001 the library may fail in any way
-        sentence = f"it is truncated or damaged ({' '.join(str(error).split())[:200]})"
+        sentence = reason(error) if is_of_the_system(error) else "it is truncated or damaged"
     else:
         out.flush()
         os._exit(0)
