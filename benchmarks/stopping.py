@@ -161,7 +161,7 @@ def faults_of_rerun(folder: Path, name: str, usual: dict[str, Any]) -> list[str]
     command = COMMANDS[name]
     if name == "train" and (folder / "new.training" / "state.pt").exists():
         command += " --resume"
-    elif (folder / "new.training").exists():
+    elif (folder / "new.training").exists() or (name == "import" and (folder / "new.pt").exists()):  # it had ended
         command += " --overwrite"
     try:
         output = run(folder, command)
