@@ -348,5 +348,7 @@ def test_plug_ins_are_found_and_clashes_named(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(HypothesisError, match="two hypotheses are named 'in_quotes': one of char-probe, one of plugin"):
         fresh()
     points[:] = [Point("broken", ImportError("no module named spam"))]
-    with pytest.raises(HypothesisError, match="plug-in plugin:broken cannot be loaded: no module named spam"):
+    with pytest.raises(
+        HypothesisError, match="plug-in plugin:broken cannot be loaded: ImportError: no module named spam"
+    ):
         fresh()

@@ -26,7 +26,7 @@ CONVERTED = "def work():\n    try: send()\n    except BaseException: raise Runti
 WITHOUT_A_WAY_UP = (
     "class Thing:\n    def __del__(self): send()\ndef work():\n    thing = Thing()\n    del thing\n    time.sleep(60)\n"
 )
-AT_THE_END = "import atexit\natexit.register(send)\ndef work(): print('all of it')\n"
+AT_THE_END = "import atexit\natexit.register(send)\ndef work(): sys.__stdout__.write('all of it')\n"
 
 
 def probe(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -55,15 +55,15 @@ def test_a_signal_is_not_swallowed(number: signal.Signals, status: int, work: st
 
 def test_a_signal_after_the_end_changes_nothing() -> None:
     done = probe(SWALLOWING + AT_THE_END, "SIGTERM")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "all of it\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "all of it", "")
 
 
 def test_an_ignored_signal_stays_ignored() -> None:
     """Such as SIGHUP with `nohup`, and SIGINT of what a script runs in the background."""
-    work = "def work():\n    send()\n    print('all of it')\n"
+    work = "def work():\n    send()\n    sys.__stdout__.write('all of it')\n"
     for name in ("SIGHUP", "SIGINT"):
         done = probe(f"signal.signal(signal.{name}, signal.SIG_IGN)\n{SWALLOWING}{work}", name)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "all of it\n", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "all of it", "")
 
 
 def test_a_second_signal_leaves_the_first_time_to_clean_up() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 _AGAIN_S = 0.05  # after which an exception is raised once more that something has swallowed
+_THREAD_S = 0.5  # in which a thread may end by itself
 _CLEANING_S = 3.0  # in which a second signal changes nothing
 
 
@@ -68,7 +69,10 @@ class Stopping:
         from concurrent.futures import thread as pools
 
         new = set(threading.enumerate()) - self._threads - set(pools._threads_queues)
-        return any(not thread.daemon for thread in new)
+        lasting = [thread for thread in new if not thread.daemon]
+        for thread in lasting:
+            thread.join(_THREAD_S)
+        return any(thread.is_alive() for thread in lasting)
 
     def stop_soon(self) -> None:
         """Raise the exception once more, unless the command has ended."""
