@@ -13,7 +13,7 @@ from analyses.levels.bins import Bins
 from analyses.levels.choosing_bins import bins_around
 from analyses.levels.counts import LevelCounts
 from analyses.levels.pieces import Pieces, Segmentations
-from analyses.levels.rank_kernels import N_COUNT_COLUMNS
+from analyses.levels.rank_kernels import N_COUNT_COLUMNS, _tie_sums
 from analyses.levels.ranks import CodeSums, Ranks, ranks_at_once, ranks_by_sorting
 from analyses.targets.splits import ALL, TEST, TRAIN
 
@@ -320,3 +320,16 @@ def test_auc_in_bins_keeps_its_bound_for_units_that_drift_far_and_units_at_0(
     ).astype(np.float32)
     bound = bound_that_holds(values, labels, every=7)
     assert bound.max() < 1e-4
+
+
+@given(seed=seeds, low=st.integers(0, 100))
+def test_ties_of_whole_numbers_are_those_of_a_long_text(seed: int, low: int) -> None:
+    """Levels that no character has make no difference, and neither does the way in which sums are taken."""
+    counts = np.zeros((300, 3), np.uint32)
+    counts[low : low + 200] = np.random.default_rng(seed).integers(0, 50, (200, 3))
+    together = counts.sum(axis=1, dtype=np.int64)
+    a, b = counts[:, TRAIN].astype(np.int64), counts[:, TEST].astype(np.int64)
+    expected = [(together * (together - 1)).sum(), *((c * (c * c - 1)).sum() for c in (a, b, together))]
+    for n_chars in (30_000, 1 << 22):
+        assert list(_tie_sums(counts, 0, 300, n_chars)) == expected
+        assert list(_tie_sums(counts, low, low + 200, n_chars)) == expected

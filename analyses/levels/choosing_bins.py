@@ -85,8 +85,12 @@ def _cell_widths(
 
 def _with_edges(bins: Bins, in_order: NDArray[np.float32]) -> Bins:
     """Give edges to the units of which many of (n_chars, n_units) sorted values would share a bin."""
-    found_levels = np.empty(in_order.T.shape, np.uint16)
-    to_levels(in_order, found_levels, bins)
+    n_chars, n_units = in_order.shape
+    # arrays as those of blocks and tiles are, for which the loop is compiled anyway
+    values = np.ascontiguousarray(in_order)
+    values.flags.writeable = False
+    found_levels = np.empty((n_units, n_chars + 1), np.uint16)[:, :-1]
+    to_levels(values, found_levels, bins)
     most = max(_FEW_SHARED, int(_MOST_SHARED * len(in_order)))
     levels, middle_levels, first_edge = bins.levels.copy(), bins.middle_levels.copy(), bins.first_edge.copy()
     all_edges: list[NDArray[np.float32]] = []

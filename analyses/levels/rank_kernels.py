@@ -30,6 +30,7 @@ from analyses.targets.splits import ALL, GAP, PARTS, TEST, TRAIN
 _N_PARTS = len(PARTS)
 N_COUNT_COLUMNS = _N_PARTS + 1  # columns of counts, one for each part and an empty one, so that ranks fit their memory
 _HALF, _LOWER = np.uint64(32), np.uint64(0xFFFFFFFF)
+_CUBES_FIT = 1 << 21  # characters, below which the cube of their number fits 64 bits
 
 
 class UnitSums(NamedTuple):
@@ -75,7 +76,8 @@ def turn_into_ranks(
     """
     for unit in range(start, stop):
         counts_of_unit = counts[unit]
-        ties[unit] = _rank_levels(counts_of_unit, middles[unit], n, counts_of_unit.view(np.uint64), squares[unit])
+        table = counts_of_unit.view(np.uint64)
+        ties[unit] = _rank_levels(counts_of_unit, 0, N_LEVELS, middles[unit], n, table, squares[unit])
 
 
 @njit(nogil=True, cache=True)
@@ -121,6 +123,7 @@ def rank_and_add_up(
     ranks_before = np.empty(levels.shape[1] + 1)
     for unit in range(start, stop):
         of_unit = levels[unit]
+        lowest, highest = _range(of_unit)
         counts[:] = 0
         _count(of_unit, segmentations.run_starts, segmentations.run_stops, segmentations.run_parts, counts)
         for number in range(len(segmentations.n)):
@@ -134,7 +137,7 @@ def rank_and_add_up(
             )
             n = segmentations.n[number]
             squares = sums.squares[number, unit]
-            sums.ties[number, unit] = _rank_levels(counts.T, middles[unit], n, table, squares)
+            sums.ties[number, unit] = _rank_levels(counts.T, lowest, highest + 1, middles[unit], n, table, squares)
             first, last = segmentations.batch_borders[number], segmentations.batch_borders[number + 1]
             _add_pieces(
                 of_unit,
@@ -220,8 +223,50 @@ def _count_changes(
 
 
 @njit(cache=True)
+def _range(levels: NDArray[np.uint16]) -> tuple[int, int]:
+    """Return the lowest and the highest of some levels."""
+    lowest, highest = np.uint16(N_LEVELS - 1), np.uint16(0)
+    for t in range(len(levels)):
+        lowest = min(lowest, levels[t])
+        highest = max(highest, levels[t])
+    return int(lowest), int(highest)
+
+
+@njit(cache=True)
+def _tie_sums(counts: NDArray[np.uint32], low: int, high: int, n: int) -> tuple[float, float, float, float]:
+    """Add up what ties take off sums of squares: c (c² − 1) for c characters that are alike, in each part and in all.
+
+    Whole numbers, which add up in any order, are used as long as the sums fit.
+
+    Returns:
+        How many others have the level of each character, summed; and the sums in training, in test, and in all.
+    """
+    if n < _CUBES_FIT:
+        whole_ties = whole_train = whole_test = whole_all = np.int64(0)
+        for level in range(np.uint64(low), np.uint64(high)):  # unsigned, so that no index is tested
+            a, b = np.int64(counts[level, TRAIN]), np.int64(counts[level, TEST])
+            c = a + b + np.int64(counts[level, GAP])
+            whole_ties += c * (c - 1)
+            whole_train += a * (a * a - 1)
+            whole_test += b * (b * b - 1)
+            whole_all += c * (c * c - 1)
+        return float(whole_ties), float(whole_train), float(whole_test), float(whole_all)
+    ties = train = test = together = 0.0
+    for level in range(np.uint64(low), np.uint64(high)):  # unsigned, so that no index is tested
+        x, y = np.float64(counts[level, TRAIN]), np.float64(counts[level, TEST])
+        z = x + y + np.float64(counts[level, GAP])
+        ties += z * (z - 1)
+        train += x * (x * x - 1)
+        test += y * (y * y - 1)
+        together += z * (z * z - 1)
+    return ties, train, test, together
+
+
+@njit(cache=True)
 def _rank_levels(
     counts: NDArray[np.uint32],
+    low: int,
+    high: int,
     middle: int,
     n: NDArray[np.int64],
     table: NDArray[np.uint64],
@@ -233,6 +278,8 @@ def _rank_levels(
 
     Args:
         counts: (n_levels, n_parts) how often a unit has each level.
+        low: The lowest level that a character has, or a lower one.
+        high: One more than the highest.
         middle: The level of which all values are equal; negative if there is none.
         n: (3,) characters in the training part, in the test part, and in all.
         table: (n_levels, 2) where the table is written. It may be the memory of the counts.
@@ -245,18 +292,13 @@ def _rank_levels(
     has_middle = 0 <= middle < len(counts)
     n_middle = np.float64(counts[middle, TRAIN] + counts[middle, TEST] + counts[middle, GAP]) if has_middle else 0.0
     train_below, test_below, all_below = np.uint64(0), np.uint64(0), np.uint64(0)  # characters with lower levels
-    ties, train_ties, test_ties, all_ties = 0.0, 0.0, 0.0, 0.0
-    for level in range(len(counts)):
+    ties, train_ties, test_ties, all_ties = _tie_sums(counts, low, high, n[ALL])  # before tables take the memory
+    for level in range(np.uint64(low), np.uint64(high)):  # unsigned, so that no index is tested
         in_train, in_test = np.uint64(counts[level, TRAIN]), np.uint64(counts[level, TEST])
         in_all = in_train + in_test + np.uint64(counts[level, GAP])
         table[level, 0] = (train_below + train_below + in_train) | (all_below + all_below + in_all) << _HALF
         table[level, 1] = (test_below + test_below + in_test) | (in_all - np.uint64(1)) << _HALF
         train_below, test_below, all_below = train_below + in_train, test_below + in_test, all_below + in_all
-        a, b, c = np.float64(in_train), np.float64(in_test), np.float64(in_all)
-        ties += c * (c - 1)
-        train_ties += a * (a * a - 1)
-        test_ties += b * (b * b - 1)
-        all_ties += c * (c * c - 1)
     for part, own_ties in ((TRAIN, train_ties), (TEST, test_ties), (ALL, all_ties)):
         m = np.float64(n[part])
         squares[part] = (m * (m * m - 1) - own_ties) / 3
@@ -339,35 +381,3 @@ def _add_batch(
             code = codes[piece]
             overall[code] += word_0 >> _HALF
             within[kinds[code]] += word_0 & train_mask
-
-
-@njit(cache=True)
-def add_sorted(
-    values: NDArray[np.float32],
-    parts: NDArray[np.int8],
-    codes: NDArray[np.int64],
-    kinds: NDArray[np.integer],
-    n: NDArray[np.int64],
-    overall: NDArray[np.int64],
-    within: NDArray[np.int64],
-    squares: NDArray[np.float64],
-) -> None:
-    """Add up the centred ranks of characters that are given in ascending order of a unit's value."""
-    n_lower, n_equal = np.zeros(3, np.int64), np.zeros(3, np.int64)  # in training, in test, and in all
-    start = 0
-    while start < len(values):
-        stop = start
-        n_equal[:] = 0
-        while stop < len(values) and values[stop] == values[start]:
-            n_equal[ALL] += 1
-            if parts[stop] < ALL:
-                n_equal[parts[stop]] += 1
-            stop += 1
-        ranks = 2 * n_lower + n_equal - n
-        for t in range(start, stop):
-            overall[codes[t]] += ranks[ALL]
-            if parts[t] < ALL:
-                within[kinds[codes[t]]] += ranks[parts[t]]
-        squares += n_equal * (ranks.astype(np.float64) ** 2)
-        n_lower += n_equal
-        start = stop

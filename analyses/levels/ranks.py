@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from analyses.levels.counts import LevelCounts
 from analyses.levels.pieces import NO_SHIFTS, Pieces, Segmentations, ShiftedRuns
-from analyses.levels.rank_kernels import UnitSums, add_sorted, add_up_ranks, rank_and_add_up, turn_into_ranks
+from analyses.levels.rank_kernels import UnitSums, add_up_ranks, rank_and_add_up, turn_into_ranks
 from analyses.levels.shares import for_shares
 from analyses.targets.splits import ALL, TEST, TRAIN
 
@@ -208,7 +209,7 @@ def ranks_by_sorting(
     used = np.flatnonzero(parts >= 0)
     for unit, of_unit in enumerate(values):
         order = used[np.argsort(of_unit[used])]
-        add_sorted(of_unit[order], parts[order], codes[order], kinds, n, overall[unit], by_part[unit], squares[unit])
+        _add_sorted(of_unit[order], parts[order], codes[order], kinds, n, overall[unit], by_part[unit], squares[unit])
     return CodeSums(overall, by_part, None), RankSummary(n, np.zeros(len(values)), squares)
 
 
@@ -233,3 +234,35 @@ def _centred(
     np.add.at(excess, pieces.kinds, pieces.code_counts[TRAIN] * n[TRAIN] + pieces.code_counts[TEST] * n[TEST])
     by_kind[0] -= excess
     return CodeSums(overall, by_kind[0], by_kind[1] if len(by_kind) > 1 else None)
+
+
+@njit(cache=True)
+def _add_sorted(
+    values: NDArray[np.float32],
+    parts: NDArray[np.int8],
+    codes: NDArray[np.int64],
+    kinds: NDArray[np.integer],
+    n: NDArray[np.int64],
+    overall: NDArray[np.int64],
+    within: NDArray[np.int64],
+    squares: NDArray[np.float64],
+) -> None:
+    """Add up the centred ranks of characters that are given in ascending order of a unit's value."""
+    n_lower, n_equal = np.zeros(3, np.int64), np.zeros(3, np.int64)  # in training, in test, and in all
+    start = 0
+    while start < len(values):
+        stop = start
+        n_equal[:] = 0
+        while stop < len(values) and values[stop] == values[start]:
+            n_equal[ALL] += 1
+            if parts[stop] < ALL:
+                n_equal[parts[stop]] += 1
+            stop += 1
+        ranks = 2 * n_lower + n_equal - n
+        for t in range(start, stop):
+            overall[codes[t]] += ranks[ALL]
+            if parts[t] < ALL:
+                within[kinds[codes[t]]] += ranks[parts[t]]
+        squares += n_equal * (ranks.astype(np.float64) ** 2)
+        n_lower += n_equal
+        start = stop
