@@ -3,19 +3,24 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from activations.recordings.recording import Recording
+from analyses.probing import task_fits
 from analyses.probing.designs.arrays import ArrayDesign
-from analyses.probing.designs.design import DenseTile
+from analyses.probing.designs.design import DenseTile, Design
 from analyses.probing.designs.thinned import ThinnedDesign
 from analyses.probing.fitting import rough_fits
 from analyses.probing.fitting.joint_fits import fit_probes
 from analyses.probing.fitting.problems import FittedProbe, Problem
 from analyses.probing.fitting.responses import Response
 from analyses.probing.fitting.second_order.row_samples import RowSampler
+from analyses.probing.probes import fit as fit_sites
+from analyses.targets.row_runs import RowMask
 
 N_ROWS, N_COLUMNS = 40_000, 12
 
@@ -119,3 +124,33 @@ def test_probes_of_a_recording_need_no_torch(planted: Path, tmp_path: Path) -> N
     )
     done = subprocess.run([sys.executable, "-c", code, str(planted)], capture_output=True, text=True, cwd=tmp_path)
     assert done.stderr.splitlines()[-1] == "False", done.stderr
+
+
+def test_the_last_fit_begins_at_the_probe_that_chose_its_penalty(
+    planted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits: list[tuple[list[Problem], list[FittedProbe | None] | None, list[FittedProbe]]] = []
+
+    def noted(
+        design: Design,
+        responses: list[Response],
+        rows: list[RowMask],
+        problems: list[Problem],
+        *,
+        starts: list[FittedProbe | None] | None = None,
+        **options: Any,
+    ) -> list[FittedProbe]:
+        fitted = fit_probes(design, responses, rows, problems, starts=starts, **options)
+        fits.append((problems, starts, fitted))
+        return fitted
+
+    monkeypatch.setattr(task_fits, "fit_probes", noted)
+    with Recording(planted) as recording:
+        fit_sites(recording, "in_quotes", sites=[next(iter(recording.sites))])
+    [(choosing, first_starts, candidates), ([last], starts, _)] = fits
+    assert first_starts is None
+    assert starts is not None
+    [start] = starts
+    assert [problem.penalty for problem, probe in zip(choosing, candidates, strict=True) if probe is start] == [
+        last.penalty
+    ]
