@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import update_wrapper
 from hashlib import sha256
 from threading import RLock
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -28,9 +28,9 @@ class CompiledLoop:
         self.options = options
         self._dispatcher: Any = None
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Compute it."""
-        return (self._dispatcher or self.dispatcher())(*arguments)
+        return (self._dispatcher or self.dispatcher())(*arguments, **named)
 
     def dispatcher(self) -> Any:
         """Return numba's form of the function, with those that it calls in numba's form, too."""
@@ -130,7 +130,10 @@ def _keyed_files() -> type[Any]:
 
 
 def _with_dispatchers(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield the names that a function uses of its module, with what they mean, once compiled."""
+    """Yield the names that a function uses of its module, with what they mean, once compiled.
+
+    A loop is called by its name, not as an attribute of its module. Names of attributes are among the names.
+    """
     values = function.__globals__
     for name in ("__name__", "__builtins__", "__file__"):
         if name in values:
@@ -138,8 +141,6 @@ def _with_dispatchers(function: FunctionType) -> Iterator[tuple[str, Any]]:
     for name in _names(function.__code__):
         if name in values:
             value = values[name]
-            if isinstance(value, ModuleType) and value.__name__.partition(".")[0] in _PACKAGES:
-                raise TypeError(f"{function.__qualname__} names a function by its module, {name}; import the function")
             yield name, value.dispatcher() if isinstance(value, CompiledLoop) else value
 
 

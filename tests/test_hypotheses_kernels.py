@@ -33,6 +33,7 @@ def test_a_loop_and_those_that_it_calls_compute_what_python_does() -> None:
     loop: Any = sum_of_increased
     for values in (np.arange(10), np.arange(10.0)):
         assert loop(values) == (values + 3).sum()
+    assert loop(values=np.arange(4)) == 18
     assert isinstance(increased, CompiledLoop)
     assert loop.dispatcher() is loop.dispatcher()
     assert (loop.__name__, type(loop.py_func)) == ("sum_of_increased", FunctionType)
