@@ -28,7 +28,7 @@ _CRASHED = "opening it crashes the HDF5 library, or takes too much memory or tim
 class Vetter:
     """Knows which files can be opened here; a file is looked at once, until it changes.
 
-    The process that looks at files is started with the first one, and kept for the next.
+    The process that looks at files is started with the first one, or by `process` before, and kept for the next.
     """
 
     def __init__(self) -> None:
@@ -124,6 +124,8 @@ class _Process:
 def serve() -> None:
     """Answer for each file that is named on standard input."""
     import h5py  # noqa: F401 so that no child has to load it
+
+    import activations.recordings.format.structure  # noqa: F401 likewise
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in sys.stdin:

@@ -185,12 +185,12 @@ def _add_shifts(before: NDArray[np.float64], runs: ShiftedRuns, into: NDArray[np
         places, changes = runs.places[of_label], runs.changes[of_label]
         for number in range(len(runs.steps)):
             step = runs.steps[number]
-            first = np.searchsorted(places, step)
+            first, last = np.uint64(np.searchsorted(places, step)), np.uint64(len(places))
             total = 0.0
-            for n in range(first):
-                total += changes[n] * before[places[n] - step + n_chars]
-            for n in range(first, len(places)):
-                total += changes[n] * before[places[n] - step]
+            for n in range(first):  # unsigned, so that no index is tested
+                total += changes[n] * before[np.uint64(places[n] - step + n_chars)]
+            for n in range(first, last):
+                total += changes[n] * before[np.uint64(places[n] - step)]
             into[label, number] = total
 
 

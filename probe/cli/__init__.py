@@ -43,12 +43,13 @@ def _run(stopping: Stopping) -> int:
     streams = guard_output()
     try:
         from hypotheses.kernels import announce_compiling
-        from probe.cli.commands import app
+        from probe.cli.calling import app_for, look_at_recordings
         from probe.cli.showing import prepare_terminal, warn
 
         prepare_terminal()
         announce_compiling(lambda: warn("compiling, once: the next command finds the compiled loops on the disk"))
-        app()
+        look_at_recordings(sys.argv[1:])
+        app_for(sys.argv[1:])()
         _flush()
     except BaseException as error:
         stopping.end()
