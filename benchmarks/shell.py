@@ -72,8 +72,8 @@ def environment_of(checkout: Path, compiled: Path | None = None) -> dict[str, st
 def ask(question: str, recording: str, checkout: Path) -> Taken:
     """Let a checkout answer a question of the table."""
     if question == IMPORT:
-        return take([sys.executable, "-c", "import numpy, h5py, numba"], environment_of(checkout))
-    command = [sys.executable, "-m", "probe"]
+        return take([sys.executable, "-P", "-c", "import numpy, h5py, numba"], environment_of(checkout))
+    command = [sys.executable, "-P", "-m", "probe"]  # -P: not from the present folder, which may be a checkout
     if question == FIRST:
         with tempfile.TemporaryDirectory() as folder:
             words = QUESTIONS["rank -H in_comment"]
