@@ -16,7 +16,7 @@ from threading import Lock
 
 import activations
 from activations.errors import ActivationError
-from activations.system_errors import is_of_the_system, reason
+from activations.system_errors import is_of_the_system, reason, reason_of_process
 
 _SECONDS = 20
 _BYTES_BESIDES_THE_FILE = 2_000_000_000
@@ -51,7 +51,7 @@ class Vetter:
             if complaint is None and _identity(path) == identity:
                 self._sound.add(identity)
         except OSError as error:
-            raise ActivationError(f"cannot look at {path}: {reason(error)}") from error
+            raise ActivationError(f"cannot look at {path}: {reason_of_process(error)}") from error
         return complaint
 
     def trust(self, path: Path) -> None:
@@ -137,7 +137,7 @@ def _look_in_child(path: Path) -> str | None:
         reader, writer = os.pipe()
         child = os.fork()
     except OSError as error:
-        return f"{REFUSED}{reason(error)}"
+        return f"{REFUSED}{reason_of_process(error)}"
     if child == 0:
         os.close(reader)
         with suppress(BaseException):  # whatever ends a child without an answer is an answer
