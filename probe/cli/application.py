@@ -8,8 +8,7 @@ import typer
 
 from probe import __version__
 from probe.cli.help_texts import HarmlessGroup, NamingCommand
-from probe.cli.option_groups import with_quiet
-from probe.cli.thread_options import with_threads
+from probe.cli.shared_options import with_shared_options
 
 MODULES = (
     "demo",
@@ -55,7 +54,7 @@ def new_app() -> typer.Typer:
 
 def add_command(app: typer.Typer, command: Callable[..., None]) -> None:
     """Add a command, with the options that all have."""
-    app.command(shell_name(command.__name__), cls=NamingCommand)(with_quiet(with_threads(command)))
+    app.command(shell_name(command.__name__), cls=NamingCommand)(with_shared_options(command))
 
 
 def load_command(module: str) -> Callable[..., None]:
