@@ -46,7 +46,7 @@ def assert_stopped(done: "subprocess.CompletedProcess[str]", status: int) -> Non
 
 
 @pytest.mark.parametrize(("number", "status"), ENDING)
-@pytest.mark.parametrize("module", ["typer", "probe.cli.rank", "rich.console"])
+@pytest.mark.parametrize("module", ["typer", "probe.cli.check", "rich.console"])
 def test_a_signal_while_modules_are_imported_is_one_line(number: signal.Signals, status: int, module: str) -> None:
     assert_stopped(probe(WHILE_IMPORTING.replace("MODULE", repr(module)), "check", "x", number.name), status)
 
