@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planting import PLANTED, random_model
 from rich.cells import cell_len
-from terminals import Shown, run_in_terminal
+from terminals import Shown, run_in_terminal, screen_of
 
 from activations.models.checkpoints import save_model
 from hypotheses.terminal.signs import visible
@@ -202,6 +202,26 @@ def test_many_reasons_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "in pieces\n"
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_on_a_terminal_sentences_are_broken_between_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    command, path = "`probe rank in_quotes --model model.pt`", f"/a/{'folder/' * 20}text.txt"
+    sentence = f"it is written at once and read again, {command} shows it in {path}; " + "漢字 and many a word " * 9
+    warn(sentence)
+    assert capsys.readouterr().err == f"{sentence}\n"  # a pipe gets one line
+    out = Screen()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    say(f"{sentence}\n    probe story in_quotes {path}")
+    *lines, example = out.getvalue().splitlines()
+    assert all(cell_len(line) <= width or path in line for line in lines)
+    assert " ".join(line.strip() for line in lines) == sentence.strip()
+    assert sum(command in line for line in lines) == sum(path in line for line in lines) == 1
+    assert example == f"    probe story in_quotes {path}"
+
+
 # Progress
 
 
@@ -250,6 +270,23 @@ def test_a_bar_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) ->
     assert max(map(cell_len, lines)) <= width
     assert any(" 25% " in line and line.startswith(("⠋", " ")) and "a very" in line for line in lines)
     assert all(line.isprintable() for line in lines)
+
+
+def test_what_is_said_meanwhile_stands_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = Screen()
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    with progress("ranking") as report:
+        report(0, 4)
+        warn("the labels are from the disk")
+        with progress("labelling"):
+            warn("compiling, once")
+    warn("done")
+    lines = [line.rstrip() for line in screen_of(err.getvalue().replace("\r\n", "\n").replace("\n", "\r\n"))]
+    for sentence in ("the labels are from the disk", "compiling, once", "done"):
+        assert sentence in lines
+    assert any(line.strip().startswith("labelling") and "100%" in line for line in lines)  # it has ended
 
 
 @pytest.mark.parametrize("name", NAMES)
