@@ -8,9 +8,12 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 from commands import NAMES, Command, parsers
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +23,11 @@ from rich.cells import cell_len
 from terminals import Shown, run_in_terminal, screen_of
 
 from activations.models.checkpoints import save_model
+from analyses.ranking.explaining.explanation import Explanation, Passage
+from analyses.ranking.explaining.tuning import Tuning
 from hypotheses.terminal.signs import visible
+from probe.cli.commands import app
+from probe.cli.explain import _show_details
 from probe.cli.showing import progress, say, share, show_rows, warn, warn_of_reasons, warn_once, without_progress
 from probe.consoles import console
 
@@ -387,3 +394,53 @@ def test_the_size_of_a_recording_is_said_before_it_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: room)
     _, _, err = run("extract", "model.pt", "corpus.txt", "-o", "other.h5")
     assert "its disk has 1 kB free: choose --sites or --range, or another disk with -o" in err
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_means_and_passages_of_a_unit_fit_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    out = Screen()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    zeros = np.zeros(2)
+    tuning = Tuning(
+        hypothesis="char_class", labels=("漢字かな交じり文", "newline"), places=zeros, means=np.array([-0.00004, 1.5]),
+        deviations=zeros, n=np.array([118_838, 30_659]), eta2=0.00002, median=0.25, period=None, wave_p=None,
+    )  # fmt: skip
+    text = "漢字 and text, " * 10
+    passage = Passage(position=16_282, value=-2.5, before=text, character="漢", after=text)
+    explanation = SimpleNamespace(
+        unit="0/cell/5", explained=0.00004, tunings=[tuning], most=[passage], least=[replace(passage, after="字")]
+    )
+    _show_details(cast(Explanation, explanation))
+    lines = out.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert any("█" in line and line.endswith("30,659") for line in lines)
+    assert any(line.startswith("漢字かな交じり文     -4e-05") and line.endswith("118,838") for line in lines)
+    assert lines[0].startswith("0.004% of 0/cell/5") and "explains 0.002% of it alone" in " ".join(lines)
+    marks = [line for line in lines if "▐漢▌" in line]
+    assert len(marks) == 2 and all(cell_len(line) >= width - 1 or width == 120 for line in marks[:1])
+    assert len({cell_len(line.partition("▐")[0]) for line in marks}) <= 2
+    assert marks[1].endswith("▌字")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_help_on_a_narrow_terminal_names_every_option_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    out = Screen()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    for words in ([], ["--help"], ["rank", "--help"], ["import", "--help"]):
+        out.truncate(0)
+        out.seek(0)
+        with pytest.raises(SystemExit):
+            app(words)
+        lines = out.getvalue().splitlines()
+        text = "\n".join(lines)
+        name = words[0] if words and words[0] != "--help" else None
+        options = parsers()[name].params if name else []
+        assert all(spelling in text for option in options for spelling in option.opts if spelling[0] == "-"), words
+        assert all(cell_len(line) <= width for line in lines if not re.match(r" +(probe|--|<)", line)), words
+        assert name or "Draw a picture: PNG, SVG or PDF" in " ".join(text.split())
