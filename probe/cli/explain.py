@@ -75,6 +75,7 @@ def explain(
 
         probe explain 1/cell/37 -o unit.png
     """
+    from activations.site_names import select_units
     from activations.units import Unit
     from analyses.ranking.explaining.explanation import explain as explain_unit
 
@@ -85,6 +86,7 @@ def explain(
     tables.check(*source.inputs(subjects))
     _check_output(output, source.inputs(subjects))
     with source.open(subjects) as [(_, session)], progress(f"explaining {unit}") as report:
+        select_units(session.sites, [parsed])  # before all hypotheses label the text, which takes long
         targets = labels.targets(session, subjects.hypotheses)
         explanation = explain_unit(session, parsed, targets.made, n_passages=passages, progress=report)
         made = provenance(session)

@@ -49,8 +49,22 @@ def progress(step: str) -> Iterator[Report]:
 
 @contextmanager
 def _bar(step: str) -> Iterator[Report]:
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.table import Column
+    from rich.text import Text
+
+    class Remaining(TimeRemainingColumn):
+        def render(self, task: Task) -> Text:
+            time = super().render(task)
+            return time.append(" left") if time else time
 
     screen = console(stderr=True)
     is_wide = screen.width >= _WIDE_COLUMNS
@@ -62,8 +76,7 @@ def _bar(step: str) -> Iterator[Report]:
         BarColumn(bar_columns),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("left"),
+        Remaining(),
         *([TextColumn("{task.fields[note]}", markup=False)] if is_wide else []),
     )
     bars = Progress(*columns, console=screen, redirect_stdout=False, redirect_stderr=False)
