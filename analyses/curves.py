@@ -20,6 +20,7 @@ from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from analyses.probing.probes import fit_characters, fit_units
 from analyses.probing.results import ProbeResult, score_names
 from analyses.ranking.ranking import rank_all
+from analyses.rounding import rounded
 from analyses.session import question
 from analyses.targets.labelling import AnyHypothesis, ManyHypotheses, listed, target_for, targets_for
 from analyses.targets.lags import lagged
@@ -93,8 +94,9 @@ class Curve(Result):
         best = max(scored, key=lambda n: self.points[n].score)
         point, control = self.points[best], self.controls[best]
         first = (
-            f"{self.hypothesis} over {self.over}: {point.measure} {point.score:.3f} at {self.values[best]}, where the "
-            f"last {N_LAST} characters alone give {control.score:.3f}"
+            f"{self.hypothesis} over {self.over}: {point.measure} {rounded(point.score, '.3f')} at "
+            f"{self.values[best]}, where the "
+            f"last {N_LAST} characters alone give {rounded(control.score, '.3f')}"
         )
         return "\n".join([first, *map(str, self.fewest)])
 

@@ -20,6 +20,7 @@ from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
 from analyses.ranking.ranking import rank_all
 from analyses.ranking.results import RankedUnit, Ranking
+from analyses.rounding import rounded
 from analyses.session import question
 from analyses.targets.labelling import ManyHypotheses, targets_for
 from analyses.targets.many_hypotheses import Targets, all_targets
@@ -194,7 +195,7 @@ def _width(name: str) -> int:
 
 
 def _written(score: float) -> str:
-    return "–" if math.isnan(score) else f"{score:.3f}"
+    return "–" if math.isnan(score) else rounded(score, ".3f")
 
 
 @question

@@ -16,6 +16,7 @@ from activations.results import Result, TableCell
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate, Scale
 from analyses.intervals.long_run import n_cosines
+from analyses.rounding import rounded
 from analyses.session import AnySource, Session
 from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
 
@@ -110,8 +111,8 @@ class Overlap(Result):
 
     def __str__(self) -> str:
         lines = [
-            f"{correct.name}: {correct.n_chars:,} characters, {correct.share:.1%} "
-            f"({_interval(correct.low, correct.high)}; {correct.if_independent:.1%} if independent)"
+            f"{correct.name}: {correct.n_chars:,} characters, {rounded(correct.share, '.1%')} "
+            f"({_interval(correct.low, correct.high)}; {rounded(correct.if_independent, '.1%')} if independent)"
             for correct in self.sets
         ]
         head = f"right of {self.n_chars:,} characters, the models named and no others"
@@ -119,7 +120,7 @@ class Overlap(Result):
 
 
 def _interval(low: float, high: float) -> str:
-    return "no interval" if math.isnan(low) else f"{low:.1%} to {high:.1%}"
+    return "no interval" if math.isnan(low) else f"{rounded(low, '.1%')} to {rounded(high, '.1%')}"
 
 
 def overlap(sources: Mapping[str, AnySource], *, progress: Progress = no_progress) -> Overlap:

@@ -15,6 +15,7 @@ from analyses.differences import difference
 from analyses.passages.effects import CONTRAST, SIGNIFICANT, Effect
 from analyses.probing.results import ProbeResult
 from analyses.ranking.results import RankedUnit, Ranking
+from analyses.rounding import rounded
 
 SHOWN, NOT_SHOWN, NOT_MEASURED = "shown", "not shown", "not measured"
 WITHOUT_THE_MODEL = ("chars", "position")
@@ -199,7 +200,7 @@ def _tell_effect(name: str, effect: Effect) -> str:
     value = _with_interval(effect.effect, (effect.low, effect.high), "+.4f")
     sentence = f"With {name} held at {mean}, the loss {effect.where} changes by {value} nats per character"
     if not math.isnan(effect.matched):
-        sentence += f", with matched ones by {effect.matched:+.4f}"
+        sentence += f", with matched ones by {rounded(effect.matched, '+.4f')}"
     if math.isnan(effect.p):
         return f"{sentence}; {effect.finding.partition(': ')[2]}."
     verdict = "not shown to be more"
@@ -283,11 +284,11 @@ def _with_interval(value: float, interval: tuple[float, float], digits: str = ".
     low, high = interval
     if math.isnan(low) or math.isnan(high):
         return f"{_number(value, digits)} (no interval)"
-    return f"{value:{digits}} ({low:{digits}} to {high:{digits}})"
+    return f"{rounded(value, digits)} ({rounded(low, digits)} to {rounded(high, digits)})"
 
 
 def _number(value: float, digits: str) -> str:
-    return "–" if math.isnan(value) else f"{value:{digits}}"
+    return "–" if math.isnan(value) else rounded(value, digits)
 
 
 _SECTIONS: Mapping[str, tuple[str, str, Callable[[Story], tuple[str, list[str]]]]] = {

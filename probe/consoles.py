@@ -2,12 +2,15 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console, ConsoleDimensions
 
 PIPE_COLUMNS = 120
 """Columns of a row of text where the output is no terminal."""
 _PIPE_LINES = 25  # which nothing depends on
+_WITH_BARS: list[Console] = []  # the last one shows a bar on standard error now
 
 
 def console(*, stderr: bool = False, pipe_columns: int = PIPE_COLUMNS) -> Console:
@@ -27,6 +30,21 @@ def console(*, stderr: bool = False, pipe_columns: int = PIPE_COLUMNS) -> Consol
     elif made.is_dumb_terminal:  # of which rich takes the width to be 80
         made.size = ConsoleDimensions(*shutil.get_terminal_size())
     return made
+
+
+def standard_error() -> Console:
+    """Return the console of standard error: the one that shows a bar, if there is one, which prints above its bar."""
+    return _WITH_BARS[-1] if _WITH_BARS else console(stderr=True)
+
+
+@contextmanager
+def with_bar(shown: Console) -> Iterator[None]:
+    """Let `standard_error` be a console that shows a bar for a while."""
+    _WITH_BARS.append(shown)
+    try:
+        yield
+    finally:
+        _WITH_BARS.remove(shown)
 
 
 def reads_escapes(console: Console) -> bool:

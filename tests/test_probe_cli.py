@@ -293,6 +293,13 @@ def test_units_are_ranked_for_classes_by_several_methods(run: Command, planted: 
     assert status == 1 and "there is no method 'best'" in err
 
 
+def test_a_unit_that_is_not_there_is_refused_before_any_labels_are_made(run: Command, planted: Path) -> None:
+    status, _, err = run("explain", "0/cell/9999", planted)
+    assert status == 1
+    assert err.splitlines()[-1].startswith("error: 0/cell has ")
+    assert "left out" not in err  # which is said of hypotheses that have labelled the text
+
+
 def test_a_unit_is_explained(run: Command, planted: Path) -> None:
     unit = str(PLANTED["position_in_line"])
     _, out, _ = run("explain", unit, planted, "--json")

@@ -8,19 +8,26 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 from commands import NAMES, Command, parsers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planting import PLANTED, random_model
 from rich.cells import cell_len
-from terminals import Shown, run_in_terminal
+from terminals import Shown, run_in_terminal, screen_of
 
 from activations.models.checkpoints import save_model
+from analyses.ranking.explaining.explanation import Explanation, Passage
+from analyses.ranking.explaining.tuning import Tuning
 from hypotheses.terminal.signs import visible
+from probe.cli.commands import app
+from probe.cli.explain import _show_details
 from probe.cli.showing import progress, say, share, show_rows, warn, warn_of_reasons, warn_once, without_progress
 from probe.consoles import console
 
@@ -202,6 +209,26 @@ def test_many_reasons_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "in pieces\n"
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_on_a_terminal_sentences_are_broken_between_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    command, path = "`probe rank in_quotes --model model.pt`", f"/a/{'folder/' * 20}text.txt"
+    sentence = f"it is written at once and read again, {command} shows it in {path}; " + "漢字 and many a word " * 9
+    warn(sentence)
+    assert capsys.readouterr().err == f"{sentence}\n"  # a pipe gets one line
+    out = Screen()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    say(f"{sentence}\n    probe story in_quotes {path}")
+    *lines, example = out.getvalue().splitlines()
+    assert all(cell_len(line) <= width or path in line for line in lines)
+    assert " ".join(line.strip() for line in lines) == sentence.strip()
+    assert sum(command in line for line in lines) == sum(path in line for line in lines) == 1
+    assert example == f"    probe story in_quotes {path}"
+
+
 # Progress
 
 
@@ -250,6 +277,23 @@ def test_a_bar_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) ->
     assert max(map(cell_len, lines)) <= width
     assert any(" 25% " in line and line.startswith(("⠋", " ")) and "a very" in line for line in lines)
     assert all(line.isprintable() for line in lines)
+
+
+def test_what_is_said_meanwhile_stands_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = Screen()
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    with progress("ranking") as report:
+        report(0, 4)
+        warn("the labels are from the disk")
+        with progress("labelling"):
+            warn("compiling, once")
+    warn("done")
+    lines = [line.rstrip() for line in screen_of(err.getvalue().replace("\r\n", "\n").replace("\n", "\r\n"))]
+    for sentence in ("the labels are from the disk", "compiling, once", "done"):
+        assert sentence in lines
+    assert any(line.strip().startswith("labelling") and "100%" in line for line in lines)  # it has ended
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -350,3 +394,53 @@ def test_the_size_of_a_recording_is_said_before_it_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: room)
     _, _, err = run("extract", "model.pt", "corpus.txt", "-o", "other.h5")
     assert "its disk has 1 kB free: choose --sites or --range, or another disk with -o" in err
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_means_and_passages_of_a_unit_fit_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    out = Screen()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    zeros = np.zeros(2)
+    tuning = Tuning(
+        hypothesis="char_class", labels=("漢字かな交じり文", "newline"), places=zeros, means=np.array([-0.00004, 1.5]),
+        deviations=zeros, n=np.array([118_838, 30_659]), eta2=0.00002, median=0.25, period=None, wave_p=None,
+    )  # fmt: skip
+    text = "漢字 and text, " * 10
+    passage = Passage(position=16_282, value=-2.5, before=text, character="漢", after=text)
+    explanation = SimpleNamespace(
+        unit="0/cell/5", explained=0.00004, tunings=[tuning], most=[passage], least=[replace(passage, after="字")]
+    )
+    _show_details(cast(Explanation, explanation))
+    lines = out.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert any("█" in line and line.endswith("30,659") for line in lines)
+    assert any(line.startswith("漢字かな交じり文     -4e-05") and line.endswith("118,838") for line in lines)
+    assert lines[0].startswith("0.004% of 0/cell/5") and "explains 0.002% of it alone" in " ".join(lines)
+    marks = [line for line in lines if "▐漢▌" in line]
+    assert len(marks) == 2 and all(cell_len(line) >= width - 1 or width == 120 for line in marks[:1])
+    assert len({cell_len(line.partition("▐")[0]) for line in marks}) <= 2
+    assert marks[1].endswith("▌字")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_help_on_a_narrow_terminal_names_every_option_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    out = Screen()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    for words in ([], ["--help"], ["rank", "--help"], ["import", "--help"]):
+        out.truncate(0)
+        out.seek(0)
+        with pytest.raises(SystemExit):
+            app(words)
+        lines = out.getvalue().splitlines()
+        text = "\n".join(lines)
+        name = words[0] if words and words[0] != "--help" else None
+        options = parsers()[name].params if name else []
+        assert all(spelling in text for option in options for spelling in option.opts if spelling[0] == "-"), words
+        assert all(cell_len(line) <= width for line in lines if not re.match(r" +(probe|--|<)", line)), words
+        assert name or "Draw a picture: PNG, SVG or PDF" in " ".join(text.split())

@@ -81,8 +81,8 @@ class Extraction(Result):
             f"{self.path}: {self.n_chars:,} characters, {len(self.sites)} sites, {self._loss}, "
             f"{self.chars_per_s:,.0f} characters/s"
             + "".join(
-                f"\n  where lanes meet, {site} differs by {difference.typical:.2g} on average, "
-                f"{difference.largest:.2g} at most"
+                f"\n  where lanes meet, {site} differs by {_in_two_digits(difference.typical)} on average, "
+                f"{_in_two_digits(difference.largest)} at most"
                 for site, difference in self.lane_differences.items()
             )
             + self._line_on_saturated
@@ -112,6 +112,15 @@ class Extraction(Result):
             f"lanes meet: {names}{f' and {n_more:,} more' if n_more > 0 else ''}; a longer --warm-up may help, and "
             "--lanes 1 is exact"
         )
+
+
+def _in_two_digits(difference: float) -> str:
+    """Round a difference to two digits, with an exponent only if it is very large or small.
+
+    >>> [_in_two_digits(difference) for difference in (356.7, 0.0011, 12_345.0)]
+    ['360', '0.0011', '12000']
+    """
+    return f"{float(f'{difference:.2g}'):g}"
 
 
 def recording_bytes(live: LiveActivations, sites: AnySites | None = None) -> int:

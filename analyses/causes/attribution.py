@@ -14,6 +14,7 @@ from analyses.passages.matching import N_MATCHED
 from analyses.passages.models import model_source
 from analyses.passages.passages import N_CHARS
 from analyses.passages.windows import HORIZON_CHARS
+from analyses.rounding import rounded
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, target_for
 from analyses.targets.target import Target
@@ -54,7 +55,8 @@ class Attribution(Result):
 
     def __str__(self) -> str:
         lines = [
-            f"{effect.intervention:>22}  {effect.effect:+.4f} nats per character, matched units {effect.matched:+.4f}, "
+            f"{effect.intervention:>22}  {rounded(effect.effect, '+.4f')} nats per character, matched units "
+            f"{rounded(effect.matched, '+.4f')}, "
             f"p {effect.p:.2g}"
             for effect in self.contrasts[:10]
         ]

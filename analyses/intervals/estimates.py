@@ -12,6 +12,7 @@ from activations.results import Result
 from analyses.errors import AnalysisError
 from analyses.intervals.long_run import long_run_variance, n_cosines
 from analyses.intervals.students_t import quantile, two_sided_p
+from analyses.rounding import rounded
 from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
 
 Array = NDArray[np.float64]
@@ -135,8 +136,11 @@ class Difference(Result):
 
     def __str__(self) -> str:
         if self.no_interval_reason:
-            return f"{self.value:+.3f} ({self.no_interval_reason})"
-        return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f}), p {self.p:.1g}"
+            return f"{rounded(self.value, '+.3f')} ({self.no_interval_reason})"
+        return (
+            f"{rounded(self.value, '+.3f')} ({rounded(self.low, '+.3f')} to {rounded(self.high, '+.3f')}), p "
+            f"{self.p:.1g}"
+        )
 
 
 def difference_of(first: Estimate, second: Estimate) -> Difference:

@@ -15,6 +15,7 @@ from analyses.intervals.matched_p_values import FEWEST_MATCHED, matched_p_value
 from analyses.intervals.significance import q_values, too_few
 from analyses.passages.character_sets import ALL, INSIDE, OUTSIDE, SET_NAMES, CharacterSets
 from analyses.passages.passages import atom_starts
+from analyses.rounding import rounded
 
 Array = NDArray[np.float64]
 CONTRAST = "inside − outside"
@@ -77,7 +78,7 @@ class Effect(Result):
         chances = f"p {self.p:.2g}, q {self.q:.2g}"
         if not self.is_shown:
             return f"{self.intervention}: not shown: the effect {self.where} may be that of matched ones ({chances})"
-        amount, is_more = f"{abs(self.beyond_matched):.4f} nats per character", self.beyond_matched > 0
+        amount, is_more = f"{rounded(abs(self.beyond_matched), '.4f')} nats per character", self.beyond_matched > 0
         if self.where == CONTRAST:
             change = f"rises by {amount} {'more' if is_more else 'less'} inside than outside"
         else:

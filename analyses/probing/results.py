@@ -15,6 +15,7 @@ from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
 from analyses.probing.kept_probes import Probe
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
+from analyses.rounding import rounded
 from hypotheses.labels import Kind
 
 
@@ -180,7 +181,9 @@ class ProbeResult(Result):
         }
 
     def __str__(self) -> str:
-        scores = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name):.3f}" for name in score_names(self.kind))
+        scores = ", ".join(
+            f"{name.replace('_', ' ')} {rounded(getattr(self, name), '.3f')}" for name in score_names(self.kind)
+        )
         control = f" ({self.control}, a control)" if self.control else ""
         return f"{self.hypothesis} from {self.site}{control}: {scores}" + (f"; {self.note}" if self.note else "")
 

@@ -9,6 +9,7 @@ from activations.results import Result, TableCell
 from analyses.intervals.estimates import intervals, standard_errors
 from analyses.intervals.long_run import n_cosines
 from analyses.ranking.explaining.tuning import Tuning
+from analyses.rounding import rounded
 from analyses.targets.classes import Classes
 from analyses.targets.row_runs import pieces_of_rows
 from analyses.targets.target import Target
@@ -43,7 +44,7 @@ class ClassMeans(Result):
     def __str__(self) -> str:
         tuning = self.tuning
         wave = "" if tuning.period is None else f", in a wave with a period of {tuning.period:.3g}"
-        return f"{tuning.hypothesis} explains {tuning.eta2:.1%} of the unit, on held-out characters{wave}"
+        return f"{tuning.hypothesis} explains {rounded(tuning.eta2, '.1%')} of the unit, on held-out characters{wave}"
 
 
 def class_means(values: NDArray[np.floating], target: Target, classes: Classes, tuning: Tuning) -> ClassMeans:

@@ -10,6 +10,7 @@ from activations.texts.corpus import Corpus
 from activations.units import Unit
 from analyses.intervals.estimates import intervals, standard_errors
 from analyses.intervals.long_run import n_cosines
+from analyses.rounding import rounded
 from analyses.statistics.event_sums import Events, SumsAroundEvents
 from analyses.targets.classes import Classes
 from analyses.targets.splits import in_pieces
@@ -73,9 +74,10 @@ class EventAverage(Result):
         if not self.n_events:
             return f"{self.unit}: nowhere is it known that {self.label} {self.change}"
         at = int(np.flatnonzero(self.offsets == 0)[0])
-        before = f"{self.means[at - 1]:.3f} before, " if at else ""
+        before = f"{rounded(self.means[at - 1], '.3f')} before, " if at else ""
         return (
-            f"{self.unit} where {self.label} {self.change}, {self.n_events:,} times: {before}{self.means[at]:.3f} then"
+            f"{self.unit} where {self.label} {self.change}, {self.n_events:,} times: "
+            f"{before}{rounded(self.means[at], '.3f')} then"
         )
 
 

@@ -10,6 +10,7 @@ from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import n_cosines
 from analyses.ranking.methods.binary_counts import CountsBelow
 from analyses.ranking.methods.threshold_scores import balanced_accuracy, choose_threshold
+from analyses.rounding import rounded
 from analyses.targets.classes import Classes
 from analyses.targets.splits import TEST, TRAIN, Split
 from analyses.targets.target import Target
@@ -79,10 +80,10 @@ class Threshold(Result):
     no_interval_reason: str = ""
 
     def __str__(self) -> str:
-        interval = "" if self.no_interval_reason else f" ({self.low:.3f} to {self.high:.3f})"
+        interval = "" if self.no_interval_reason else f" ({rounded(self.low, '.3f')} to {rounded(self.high, '.3f')})"
         return (
             f"True {'above' if self.is_above else 'below'} {self.value:.3g}: balanced accuracy "
-            f"{self.balanced_accuracy:.3f}{interval} on held-out characters"
+            f"{rounded(self.balanced_accuracy, '.3f')}{interval} on held-out characters"
         )
 
 

@@ -21,6 +21,7 @@ from analyses.ranking.explaining.one_unit import OneUnit
 from analyses.ranking.explaining.tuning import tune
 from analyses.ranking.ranking import rank
 from analyses.ranking.results import RankedUnit
+from analyses.rounding import rounded
 from analyses.session import question
 from analyses.statistics.autocorrelations import Autocorrelations, UnitMemory
 from analyses.statistics.event_sums import EventSums
@@ -129,8 +130,12 @@ class UnitProfile(Result):
             yield _row("mean", label, place, value=tuning.means[number], low=low, high=high, n=tuning.n[number])
 
     def __str__(self) -> str:
-        interval = "" if np.isnan(self.ranked.low) else f" ({self.ranked.low:.3f} to {self.ranked.high:.3f})"
-        held_out = f"{self.measure} {self.ranked.held_out:.3f}{interval} on held-out characters"
+        interval = (
+            ""
+            if np.isnan(self.ranked.low)
+            else f" ({rounded(self.ranked.low, '.3f')} to {rounded(self.ranked.high, '.3f')})"
+        )
+        held_out = f"{self.measure} {rounded(self.ranked.held_out, '.3f')}{interval} on held-out characters"
         lines = [f"{self.unit} and {self.label}: {held_out}"]
         if self.threshold is not None:
             lines.append(str(self.threshold))

@@ -8,6 +8,7 @@ from activations.deprecation import renamed_attribute
 from activations.results import Result
 from activations.units import Site, Unit, in_order
 from analyses.intervals.estimates import Estimate
+from analyses.rounding import rounded
 
 TableRow = dict[str, str | float | int | None]
 TABLE_COLUMNS = (
@@ -181,12 +182,14 @@ class Ranking(Result):
     def __str__(self) -> str:
         lines = [f"units for {self.hypothesis}, by {self.method} on {self.n_train:,} characters"]
         lines += [
-            f"{ranked.unit!s:>22}  held-out {self.measure} {ranked.held_out:+.3f} ({_interval(ranked)})  "
-            f"within position groups {ranked.within_position_groups:+.3f}  q {ranked.q:.1g}"
+            f"{ranked.unit!s:>22}  held-out {self.measure} {rounded(ranked.held_out, '+.3f')} ({_interval(ranked)})  "
+            f"within position groups {rounded(ranked.within_position_groups, '+.3f')}  q {ranked.q:.1g}"
             for ranked in self.units[:10]
         ]
         return "\n".join([*lines, *self.notes])
 
 
 def _interval(ranked: RankedUnit) -> str:
-    return "no interval" if math.isnan(ranked.low) else f"{ranked.low:+.3f} to {ranked.high:+.3f}"
+    return (
+        "no interval" if math.isnan(ranked.low) else f"{rounded(ranked.low, '+.3f')} to {rounded(ranked.high, '+.3f')}"
+    )

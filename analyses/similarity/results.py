@@ -9,6 +9,7 @@ from activations.results import Result, Row, TableCell
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Difference, Estimate, difference_of
+from analyses.rounding import rounded
 
 FIRST, SECOND = "first", "second"
 
@@ -137,11 +138,12 @@ class Similarity(Result):
     def __str__(self) -> str:
         lines = [f"linear CKA of {len(self.pairs)} pairs of sites on {self.n_chars:,} characters"]
         lines += [
-            f"{pair.first!s:>16} {pair.second!s:>16}  {pair.cka:.3f} ({_interval(pair.low, pair.high)})"
+            f"{pair.first!s:>16} {pair.second!s:>16}  {rounded(pair.cka, '.3f')} ({_interval(pair.low, pair.high)})"
             for pair in sorted(self.pairs, key=lambda pair: -np.nan_to_num(pair.cka, nan=-1.0))[:10]
         ]
         lines += [
-            f"units of {mean.site} of the {mean.model} model correlate with their partners by {mean.mean_r:.3f} on "
+            f"units of {mean.site} of the {mean.model} model correlate with their partners by "
+            f"{rounded(mean.mean_r, '.3f')} on "
             f"average ({_interval(mean.low, mean.high)})"
             for mean in self.mean_partners()
         ]
@@ -187,7 +189,7 @@ def _mean_partner(model: str, site: Site, partners: Sequence[UnitPartner]) -> Me
 
 
 def _interval(low: float, high: float) -> str:
-    return "no interval" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
+    return "no interval" if np.isnan(low) else f"{rounded(low, '.3f')} to {rounded(high, '.3f')}"
 
 
 def compared_rows(usual: Similarity, other: Similarity | None) -> list[dict[str, TableCell]]:

@@ -12,6 +12,7 @@ from activations.units import Site
 from analyses.collecting.statistic import BlockLabels, State
 from analyses.collecting.text_cells import Part, TextCells, cells_of
 from analyses.errors import AnalysisError
+from analyses.rounding import rounded
 from analyses.session import AnySource, Session
 from analyses.targets.labelling import ManyHypotheses, targets_for
 from analyses.targets.target import Target
@@ -59,7 +60,7 @@ class ClassLosses(Result):
     def __str__(self) -> str:
         n, mean = self.n.sum(axis=0), self.mean()
         lines = [
-            f"{self.names[number]}: {mean[number]:.3f} nats per character, of {n[number]:,}"
+            f"{self.names[number]}: {rounded(mean[number], '.3f')} nats per character, of {n[number]:,}"
             for number in np.flatnonzero(n)
         ]
         return "\n".join([self.hypothesis, *lines])
@@ -118,7 +119,10 @@ class NumberLosses(Result):
         }
 
     def __str__(self) -> str:
-        return f"{self.hypothesis}: {self.mean():.3f} nats per character, of {self.n.sum():,}; r = {self.r():.3f}"
+        return (
+            f"{self.hypothesis}: {rounded(self.mean(), '.3f')} nats per character, of {self.n.sum():,}; "
+            f"r = {rounded(self.r(), '.3f')}"
+        )
 
 
 class LossesByLabel:

@@ -19,6 +19,7 @@ from analyses.intervals.estimates import intervals, standard_errors
 from analyses.intervals.long_run import n_cosines
 from analyses.levels.columns import not_numbers
 from analyses.named_parts import sites_among
+from analyses.rounding import rounded
 from analyses.session import AnySource, Session
 from analyses.targets.splits import Split
 
@@ -94,8 +95,8 @@ class Saturation(Result):
             return f"{self.site}: its units leave the range, and are not saturated anywhere"
         left, right = (float(np.mean(share[is_bounded])) for share in (self.left, self.right))
         return (
-            f"{self.site}: left-saturated at {left:.1%} and right-saturated at {right:.1%} of {self.n_chars:,} "
-            f"characters, as means of {int(is_bounded.sum()):,} units"
+            f"{self.site}: left-saturated at {rounded(left, '.1%')} and right-saturated at {rounded(right, '.1%')} of "
+            f"{self.n_chars:,} characters, as means of {int(is_bounded.sum()):,} units"
         )
 
 

@@ -10,6 +10,7 @@ from activations.results import Result
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import LEVEL, Difference, Estimate
 from analyses.intervals.long_run import cosines, n_cosines
+from analyses.rounding import rounded
 
 Array = NDArray[np.float64]
 AT_LEAST = 0.8
@@ -47,8 +48,10 @@ class ExplainedShare(Result):
     no_interval_reason: str = ""
 
     def __str__(self) -> str:
-        interval = "no interval" if np.isnan(self.low) else f"{self.low:.1%} to {self.high:.1%}"
-        return f"{self.n_explained:,} of {self.n_units:,} units are explained, {self.share:.1%} ({interval})"
+        interval = "no interval" if np.isnan(self.low) else f"{rounded(self.low, '.1%')} to {rounded(self.high, '.1%')}"
+        return (
+            f"{self.n_explained:,} of {self.n_units:,} units are explained, {rounded(self.share, '.1%')} ({interval})"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

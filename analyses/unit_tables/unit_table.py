@@ -8,6 +8,7 @@ import numpy as np
 from activations.results import Result, Row
 from activations.units import Site, Unit
 from analyses.intervals.estimates import Difference
+from analyses.rounding import rounded
 from analyses.unit_tables.explained_shares import (
     AT_LEAST,
     BOUNDS,
@@ -102,7 +103,8 @@ class UnitTable(Result):
     def __str__(self) -> str:
         lines = [f"{self.share()} with strength {AT_LEAST} or more and q < {MOST_Q}"]
         lines += [
-            f"{described.unit!s:>22}  {described.hypothesis}  held-out {described.measure} {described.held_out:.3f} "
+            f"{described.unit!s:>22}  {described.hypothesis}  held-out {described.measure} "
+            f"{rounded(described.held_out, '.3f')} "
             f"({_interval(described)})  q {described.q:.1g}  time constant {described.time_constant:.3g}"
             for described in self.units[:10]
             if described.hypothesis is not None
@@ -120,4 +122,8 @@ def share_difference(first: UnitTable, second: UnitTable, at_least: float = AT_L
 
 
 def _interval(described: DescribedUnit) -> str:
-    return "no interval" if np.isnan(described.low) else f"{described.low:.3f} to {described.high:.3f}"
+    return (
+        "no interval"
+        if np.isnan(described.low)
+        else f"{rounded(described.low, '.3f')} to {rounded(described.high, '.3f')}"
+    )

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
+from analyses.rounding import rounded
 from probe.cli import completion
 from probe.cli.analysis_options import TargetOptions
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
-from probe.cli.showing import SIGNS, progress, say, share, visible, warn_of_reasons
+from probe.cli.showing import SIGNS, console, progress, say, share, visible, warn_of_reasons
+from probe.cli.showing.layout import columns_taken, first_columns, last_columns
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from analyses.session import Session
     from analyses.targets.target import Target
 
-_WIDEST_BAR = 40
+_WIDEST_BAR, _NARROWEST_BAR = 40, 8
+_NUMBER_COLUMNS = 10
+_BEFORE_COLUMNS = 60  # of a passage before its character
 _MOST_BARS = 24
 _PAGE_CHARS, _PICTURE_CHARS = 20_000, 800
 _NOT_IN_TABLE = ("period", "wave_p")  # which the tuning curves show
@@ -71,6 +75,7 @@ def explain(
 
         probe explain 1/cell/37 -o unit.png
     """
+    from activations.site_names import select_units
     from activations.units import Unit
     from analyses.ranking.explaining.explanation import explain as explain_unit
 
@@ -81,6 +86,7 @@ def explain(
     tables.check(*source.inputs(subjects))
     _check_output(output, source.inputs(subjects))
     with source.open(subjects) as [(_, session)], progress(f"explaining {unit}") as report:
+        select_units(session.sites, [parsed])  # before all hypotheses label the text, which takes long
         targets = labels.targets(session, subjects.hypotheses)
         explanation = explain_unit(session, parsed, targets.made, n_passages=passages, progress=report)
         made = provenance(session)
@@ -128,33 +134,42 @@ def _draw(session: "Session", explanation: "Explanation", target: "Target | None
 
 def _show_details(explanation: "Explanation") -> None:
     """Print the tuning curves of the first hypotheses, and the passages."""
-    say(f"{explanation.explained:.1%} of {explanation.unit} is explained by them together, on held-out characters")
+    say(f"{share(explanation.explained)} of {explanation.unit} is explained by them together, on held-out characters")
     for tuning in explanation.tunings[:3]:
         _show_tuning(tuning)
     for extreme, passages in (("most", explanation.most), ("least", explanation.least)):
         if passages:
             say(f"\n{extreme} active")
             for passage in passages:
-                say(_line(passage))
+                say(_line(passage, console().width))
 
 
 def _show_tuning(tuning: "Tuning") -> None:
     wave = "" if tuning.period is None else f", a wave with a period of {tuning.period:.3g} (p {tuning.wave_p:.1g})"
     say(
         f"\nmean of the unit by {tuning.hypothesis}, which explains {share(tuning.eta2)} of it alone{wave}; bars begin "
-        f"at the unit's median, {tuning.median:+.3f}"
+        f"at the unit's median, {rounded(tuning.median, '+.3f')}"
     )
     rows = [row for row in tuning.rows() if row["n_chars"]]
     shown = rows if len(rows) <= _MOST_BARS else rows[:: -(-len(rows) // _MOST_BARS)]
     means = [float(row["mean"]) for row in shown]
     low, high = min(*means, tuning.median), max(*means, tuning.median)
-    widest = max(len(str(row["label"])) for row in shown)
-    for row, mean in zip(shown, means, strict=True):
-        start, end = sorted(round((value - low) / (high - low or 1) * _WIDEST_BAR) for value in (tuning.median, mean))
-        bar = "".join("█" if start <= column < end else " " for column in range(_WIDEST_BAR))
-        say(f"{visible(str(row['label']), SIGNS):>{widest}} {mean:+10.3f} {bar} {row['n_chars']:,}")
+    labels = [visible(str(row["label"]), SIGNS) for row in shown]
+    widest = max(map(columns_taken, labels))
+    counts = [f"{row['n_chars']:,}" for row in shown]
+    room = console().width - widest - _NUMBER_COLUMNS - max(map(len, counts)) - 3
+    n_columns = max(_NARROWEST_BAR, min(_WIDEST_BAR, room))
+    for label, mean, count in zip(labels, means, counts, strict=True):
+        start, end = sorted(round((value - low) / (high - low or 1) * n_columns) for value in (tuning.median, mean))
+        bar = "".join("█" if start <= column < end else " " for column in range(n_columns))
+        say(f"{last_columns(label, widest)} {rounded(mean, '+.3f'):>{_NUMBER_COLUMNS}} {bar} {count}")
 
 
-def _line(passage: "Passage") -> str:
+def _line(passage: "Passage", width: int) -> str:
+    """Return a passage in a line, of which as much is left out at both ends as there is no room for."""
     before, character, after = (visible(part, SIGNS) for part in (passage.before, passage.character, passage.after))
-    return f"{passage.value:+10.3f} {passage.position:>11,}  {before:>60}▐{character}▌{after}"
+    start = f"{rounded(passage.value, '+.3f'):>{_NUMBER_COLUMNS}} {passage.position:>11,}  "
+    room = max(width - columns_taken(f"{start}▐{character}▌"), 0)
+    n_after = min(columns_taken(after), room // 3)
+    n_before = min(_BEFORE_COLUMNS, room - n_after)
+    return f"{start}{last_columns(before, n_before)}▐{character}▌{first_columns(after, room - n_before)}"

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -10,7 +11,14 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from analyses.probing.control_names import CONTROLS
 from analyses.ranking.methods.names import method_names
 from probe.cli.column_texts import column_help
+from probe.cli.showing import say
 from probe.cli.showing.preparing import harmless_usage_errors
+from probe.consoles import console
+
+_BOXED_COLUMNS = 100  # of a terminal, from which there is room for help in boxes
+_NAME_COLUMNS = 18  # of an option that stands beside its description; a longer one stands above it
+_LONGEST_SUMMARY = 1000  # of a command: longer than any
+_EXAMPLE_AS_IT_IS = "\b\n"  # click breaks no lines of a paragraph that begins with this
 
 
 class NamingCommand(TyperCommand):
@@ -22,11 +30,32 @@ class NamingCommand(TyperCommand):
         for option in self.params:
             if isinstance(option, TyperOption):
                 option.help = with_names(option.help)
+        if _is_narrow():
+            self.rich_markup_mode = None
+            self.help = _with_examples_as_they_are(self.help)
+            _narrow(formatter)
         super().format_help(ctx, formatter)
 
 
 class HarmlessGroup(TyperGroup):
     """The command with its subcommands; whatever the words of a command line are, errors about them are readable."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help text, on a narrow terminal without boxes."""
+        if not _is_narrow():
+            super().format_help(ctx, formatter)
+            return
+        self.rich_markup_mode = None
+        _narrow(formatter)
+        super().format_help(ctx, formatter)
+        say(formatter.getvalue().rstrip("\n"))  # for `probe` alone, typer prints nothing that is not in boxes
+        formatter.buffer.clear()
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a line for each command, which is not cut off."""
+        summaries = {name: command.get_short_help_str(_LONGEST_SUMMARY) for name, command in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(list(summaries.items()))
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the options before the subcommand."""
@@ -37,6 +66,29 @@ class HarmlessGroup(TyperGroup):
         """Run the subcommand."""
         with harmless_usage_errors():
             return super().invoke(ctx)
+
+
+def _is_narrow() -> bool:
+    """Tell whether this is a terminal in which boxes would cut the names of options off."""
+    screen = console()
+    return screen.is_terminal and screen.width < _BOXED_COLUMNS
+
+
+def _narrow(formatter: Any) -> None:
+    """Let a formatter of click use all of a narrow terminal."""
+    formatter.width = console().width - 1
+    formatter.write_dl = partial(formatter.write_dl, col_max=_NAME_COLUMNS)
+
+
+def _with_examples_as_they_are(text: str | None) -> str | None:
+    """Keep the lines of paragraphs that have indented ones."""
+    if text is None:
+        return None
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(
+        f"{_EXAMPLE_AS_IT_IS}{paragraph}" if "\n " in paragraph or paragraph.startswith(" ") else paragraph
+        for paragraph in paragraphs
+    )
 
 
 def with_names(text: str | None) -> str | None:

@@ -31,6 +31,7 @@ from analyses.causes.editing.edits import DrawnEdits, Edit, PlacedEdit, draw_edi
 from analyses.errors import AnalysisError
 from analyses.passages.models import reading_source
 from analyses.probing.kept_probes import Probe
+from analyses.rounding import rounded
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, labeller_of_new_texts, target_for
 from analyses.targets.lags import lagged
@@ -298,8 +299,12 @@ def _references(readings: EditedReadings, labels: Sequence[LabelChange], n_edits
 
 
 def _finding_of_loss(effect: EditEffect) -> str:
-    change = f"{effect.change:+.4f} nats per character{_interval(effect, '+.4f')}"
-    beside = f"random edits change it by {effect.random:+.4f}" if np.isfinite(effect.random) else "no random edits"
+    change = f"{rounded(effect.change, '+.4f')} nats per character{_interval(effect, '+.4f')}"
+    beside = (
+        f"random edits change it by {rounded(effect.random, '+.4f')}"
+        if np.isfinite(effect.random)
+        else "no random edits"
+    )
     if effect.p < SIGNIFICANT:
         return f"The loss after the edit changes by {change}, and {beside} (p {effect.p:.2g})."
     return f"Not shown that the loss after the edit changes more than by random edits: {change}; {beside}."
@@ -332,7 +337,11 @@ def _finding(changed: EditEffect, contrast: EditEffect, *, several: bool) -> str
     if not p < SIGNIFICANT:
         return f"Not shown that {name} follows the text: {change}; {more}."
     verb = "follows the text" if contrast.share > 0 else "changes against the label"
-    share = f"; that is {changed.share:.0%} of what separates inside from outside" if np.isfinite(changed.share) else ""
+    share = (
+        f"; that is {rounded(changed.share, '.0%')} of what separates inside from outside"
+        if np.isfinite(changed.share)
+        else ""
+    )
     return f"{name[0].upper() + name[1:]} {verb}: {change}{share}; {more}."
 
 
@@ -340,4 +349,4 @@ def _interval(effect: EditEffect, digits: str) -> str:
     """Return the interval in brackets, or that there is none, to follow the change."""
     if not np.isfinite(effect.low):
         return " (no interval)"
-    return f" ({effect.low:{digits}} to {effect.high:{digits}})"
+    return f" ({rounded(effect.low, digits)} to {rounded(effect.high, digits)})"

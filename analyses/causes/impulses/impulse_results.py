@@ -7,6 +7,7 @@ import numpy as np
 
 from activations.results import Result, TableCell
 from analyses.passages.effects import SIGNIFICANT
+from analyses.rounding import rounded
 
 _VALUES = {"other": "the mean outside", "mean": "the mean", "zero": "0"}
 
@@ -165,8 +166,9 @@ class UnitImpulse(Result):
             )
         direction = "rises" if self.loss > 0 else "falls"
         return (
-            f"{lasts}; the loss {direction} by {abs(self.loss):.4f} nats per character meanwhile, that of a change of "
-            f"a matched unit is {self.loss_matched:+.4f} ({chances})"
+            f"{lasts}; the loss {direction} by {rounded(abs(self.loss), '.4f')} nats per character meanwhile, that of "
+            f"a change of "
+            f"a matched unit is {rounded(self.loss_matched, '+.4f')} ({chances})"
         )
 
 

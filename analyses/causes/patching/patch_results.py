@@ -8,6 +8,7 @@ import numpy as np
 from activations.results import Result, TableCell
 from analyses.intervals.significance import q_values
 from analyses.passages.effects import SIGNIFICANT
+from analyses.rounding import rounded
 
 LOG_PROB, LOSS = "log probability", "loss"
 BOTH, TO_INSIDE, TO_OUTSIDE = "both", "to inside", "to outside"
@@ -57,13 +58,13 @@ class PatchEffect(Result):
     @property
     def finding(self) -> str:
         """One sentence that says what the numbers show, or that they show nothing."""
-        sentence = f"{self.what}: {self.share:.1%} of the way from base to source in the {self.measure}"
+        sentence = f"{self.what}: {rounded(self.share, '.1%')} of the way from base to source in the {self.measure}"
         if self.no_interval_reason:
             return f"{sentence}, with no interval: {self.no_interval_reason}"
-        sentence += f" ({self.low:.1%} to {self.high:.1%})" if np.isfinite(self.low) else ""
+        sentence += f" ({rounded(self.low, '.1%')} to {rounded(self.high, '.1%')})" if np.isfinite(self.low) else ""
         if np.isnan(self.matched):
             return f"{sentence}; there is nothing like it to compare it with"
-        sentence += f", matched ones {self.matched:.1%}"
+        sentence += f", matched ones {rounded(self.matched, '.1%')}"
         if np.isnan(self.p):
             return f"{sentence}; not shown to be more: there are fewer than five of them"
         chances = f"p {self.p:.2g}, q {self.q:.2g}"
@@ -152,6 +153,8 @@ class TextPatch(Result):
 
     def __str__(self) -> str:
         return (
-            f"log probability of {self.character!r}: {self.base:.3f} after the base, {self.source:.3f} after the "
-            f"source, {self.patched:.3f} with {self.what} interchanged: {self.share:.3f} of the way"
+            f"log probability of {self.character!r}: {rounded(self.base, '.3f')} after the base, "
+            f"{rounded(self.source, '.3f')} after the "
+            f"source, {rounded(self.patched, '.3f')} with {self.what} interchanged: {rounded(self.share, '.3f')} of "
+            f"the way"
         )

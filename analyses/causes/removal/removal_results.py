@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from activations.results import Result, TableCell
 from analyses.passages.effects import CONTRAST, Effect
+from analyses.rounding import rounded
 
 REMOVED, KEPT = "removed", "kept"
 RANDOM = "random"
@@ -130,7 +131,8 @@ class OrderComparison(Result):
             return f"{name}: not shown to be better or worse than random orders ({reason})"
         direction = "sooner" if lead > 0 else "later"
         return (
-            f"{name}: harms {direction} than random orders do, by {abs(lead):.4f} nats per character (q {area.q:.2g})"
+            f"{name}: harms {direction} than random orders do, by {rounded(abs(lead), '.4f')} nats per character (q "
+            f"{area.q:.2g})"
         )
 
     def rows(self) -> list[dict[str, TableCell]]:
@@ -156,7 +158,8 @@ class OrderComparison(Result):
 
     def __str__(self) -> str:
         lines = [
-            f"{area.intervention:>20}  leads random orders by {self.lead(area.intervention):+.4f} nats per character, "
+            f"{area.intervention:>20}  leads random orders by {rounded(self.lead(area.intervention), '+.4f')} nats "
+            f"per character, "
             f"p {area.p:.2g}; {self.n_enough(area.intervention):,} of {self.n_units:,} units keep {ENOUGH:.0%}"
             for area in self.by_lead
         ]

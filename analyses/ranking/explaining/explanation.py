@@ -20,6 +20,7 @@ from analyses.ranking.explaining.one_unit import OneUnit
 from analyses.ranking.explaining.tuning import Tuning, tune
 from analyses.ranking.ranking import rank_all
 from analyses.ranking.results import RankedUnit
+from analyses.rounding import rounded
 from analyses.session import question
 from analyses.targets.classes import classes_of
 from analyses.targets.labelling import ManyHypotheses, targets_for
@@ -121,9 +122,11 @@ class Explanation(Result):
         return [{**answer.row(), "unit": str(self.unit)} for answer in self.answers]
 
     def __str__(self) -> str:
-        lines = [f"{self.unit}: {self.explained:.0%} of it explained by"]
+        lines = [f"{self.unit}: {rounded(self.explained, '.0%')} of it explained by"]
         lines += [
-            f"  {answer.hypothesis} ({answer.added_r2:+.1%})" for answer in self.answers if answer.added_r2 is not None
+            f"  {answer.hypothesis} ({rounded(answer.added_r2, '+.1%')})"
+            for answer in self.answers
+            if answer.added_r2 is not None
         ]
         return "\n".join(lines)
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 from hypotheses.terminal.signs import visible
 from probe.cli.showing.sentences import warn
-from probe.consoles import console, reads_escapes
+from probe.consoles import console, reads_escapes, with_bar
 
 Report = Callable[..., None]
 FIRST_LINE_S = 10.0
@@ -55,8 +55,22 @@ def progress(step: str) -> Iterator[Report]:
 
 @contextmanager
 def _bar(step: str) -> Iterator[Report]:
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.table import Column
+    from rich.text import Text
+
+    class Remaining(TimeRemainingColumn):
+        def render(self, task: Task) -> Text:
+            time = super().render(task)
+            return time.append(" left") if time else time
 
     screen = console(stderr=True)
     is_wide = screen.width >= _WIDE_COLUMNS
@@ -68,17 +82,19 @@ def _bar(step: str) -> Iterator[Report]:
         BarColumn(bar_columns),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        Remaining(),
         *([TextColumn("{task.fields[note]}", markup=False)] if is_wide else []),
     )
-    with Progress(*columns, console=screen, redirect_stdout=False, redirect_stderr=False) as bars:
+    bars = Progress(*columns, console=screen, redirect_stdout=False, redirect_stderr=False)
+    with bars, with_bar(screen):
         task = bars.add_task(step, total=None, note="")
 
         def report(done: int, total: int, note: str = "") -> None:
             bars.update(task, completed=done, total=total, note=visible(note))
 
         yield report
+        if bars.tasks[0].completed == 0:  # a step that has not said how far it is has ended all the same
+            bars.update(task, completed=1, total=1)
 
 
 class _Lines:

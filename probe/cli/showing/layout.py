@@ -9,7 +9,7 @@ from hypotheses.terminal.marks import columns_of
 _GAP, _NARROWEST_GAP = 2, 1  # columns of the terminal between two columns of a table
 _WIDEST_NAME = 26  # that is never broken where the terminal has room for it
 _NARROWEST_NAME = 12  # of the first column, where it has not
-_NARROWEST_SENTENCE = 20
+_NARROWEST_SENTENCE = 30
 _INDENT = 4  # of what is below a row
 
 
@@ -110,6 +110,32 @@ def columns_taken(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(column.n_columns for column in columns_of(text))
+
+
+def first_columns(text: str, width: int) -> str:
+    """Return as much of the beginning of a text as fits a number of columns."""
+    shown, used = [], 0
+    for column in columns_of(text):
+        used += column.n_columns
+        if used > width:
+            break
+        shown.append(column.shown)
+    return "".join(shown)
+
+
+def last_columns(text: str, width: int) -> str:
+    """Return as much of the end of a text as fits a number of columns, behind spaces that fill them.
+
+    >>> last_columns("before", 4), last_columns("漢字", 3), last_columns("a", 3)
+    ('fore', ' 字', '  a')
+    """
+    shown, used = [], 0
+    for column in reversed(columns_of(text)):
+        if used + column.n_columns > width:
+            break
+        used += column.n_columns
+        shown.append(column.shown)
+    return " " * (width - used) + "".join(reversed(shown))
 
 
 def fold(text: str, width: int) -> list[str]:

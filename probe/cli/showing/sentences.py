@@ -1,30 +1,35 @@
 """Sentences for people, on standard output or standard error."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, redirect_stdout
 
+from rich.console import Console
 from rich.text import Text
 
 from hypotheses.terminal.signs import SIGNS as SIGNS
 from hypotheses.terminal.signs import visible as visible
-from probe.consoles import console
+from probe.cli.showing.layout import columns_taken
+from probe.consoles import console, standard_error
 
 _IN_SENTENCE = {**SIGNS, "\n": "\n"}
+_WORD = re.compile(r" *(?:`[^`]*`|[^ ])+")  # a command in backticks is one
 
 
 def say(sentence: str, *, quiet: bool = False) -> None:
     """Print a sentence for a person, unless `quiet`: when the output is for a script.
 
-    Long sentences are broken by the terminal, so that a command or a path in them can be copied whole.
+    On a terminal, long sentences are broken between words, though never within `backticks` or a path, so that these can
+    be copied whole. In a pipe, they are not broken.
     """
     if not quiet:
-        console().print(_harmless(sentence))
+        _print(console(), sentence)
 
 
 def warn(sentence: str) -> None:
     """Print a sentence on standard error, where it does not disturb a script."""
-    console(stderr=True).print(_harmless(sentence))
+    _print(standard_error(), sentence)
 
 
 def to_standard_error() -> AbstractContextManager[object]:
@@ -32,9 +37,33 @@ def to_standard_error() -> AbstractContextManager[object]:
     return redirect_stdout(sys.stderr)
 
 
-def _harmless(sentence: str) -> Text:
-    """Return a sentence, of one line or several, with a sign for each character that would do more than be printed."""
-    return Text(visible(sentence, _IN_SENTENCE))
+def _print(out: Console, sentence: str) -> None:
+    """Print a sentence, of one line or several, with a sign for each character that would do more than be printed."""
+    lines = visible(sentence, _IN_SENTENCE).split("\n")
+    if out.is_terminal:
+        lines = [part for line in lines for part in broken(line, out.width)]
+    out.print(Text("\n".join(lines)))
+
+
+def broken(line: str, width: int) -> list[str]:
+    """Break a sentence between words, which stay whole however long they are; a line that is laid out is left as it is.
+
+    >>> broken("damaged: run `probe check a.h5` first", 20)
+    ['damaged: run', '`probe check a.h5`', 'first']
+    >>> broken("    probe demo  # in a minute", 20)
+    ['    probe demo  # in a minute']
+    """
+    if columns_taken(line) <= width or line.startswith(" ") or "  " in line:
+        return [line]
+    parts = [""]
+    for word in _WORD.findall(line):
+        if not parts[-1]:
+            parts[-1] = word
+        elif columns_taken(parts[-1] + word) <= width:
+            parts[-1] += word
+        else:
+            parts.append(word.lstrip())
+    return parts
 
 
 def warn_of_reasons(what: str, reasons: Mapping[str, str]) -> None:

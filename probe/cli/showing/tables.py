@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from analyses.rounding import rounded
 from hypotheses.terminal.signs import visible
 from probe.cli.showing.layout import Column, lay_out
 from probe.consoles import console
@@ -84,11 +85,7 @@ def share(value: float) -> str:
     >>> [share(value) for value in (0.0, 0.25, 0.99996, 0.00004)]
     ['0.0%', '25.0%', '99.996%', '0.004%']
     """
-    for digits in range(1, 9):
-        shown = f"{value:.{digits}%}"
-        if value in (0, 1) or float(shown[:-1]) not in (0, 100):
-            return shown
-    return f"{value:.0e}"
+    return rounded(value, ".1%")
 
 
 def heading(key: str) -> str:
@@ -120,9 +117,7 @@ def _format(value: TableCell, digits: int) -> str:
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, float):
-        if 0 < abs(value) < 0.5 * 10**-digits:
-            return f"{value:.0e}"
-        return f"{value:,.{digits}f}" if abs(value) < _HUGE else f"{value:.{digits}e}"
+        return rounded(value, f",.{digits}f") if abs(value) < _HUGE else f"{value:.{digits}e}"
     if isinstance(value, bool):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else visible(", ".join(map(str, value)))
