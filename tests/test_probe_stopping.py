@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 ENDING = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-SIGNAL = "import os, signal, sys, time\ndef send(): os.kill(os.getpid(), getattr(signal, sys.argv.pop()))\n"
+SIGNAL = (
+    "import os, signal, sys, time\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which tests in the background inherit as ignored,
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # and under `nohup`
+    "def send(): os.kill(os.getpid(), getattr(signal, sys.argv.pop()))\n"
+)
 # A program of the user's that sends the signal named last on its command line, at some moment of `probe`.
 WHILE_IMPORTING = """
 class Finder:
