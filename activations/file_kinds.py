@@ -33,6 +33,8 @@ _PICKLE = FileKind("a pickle of Python, such as another program's model", _ELSEW
 _HDF5 = FileKind("an HDF5 file, such as a recording", _ELSEWHERE)
 _NUMPY = FileKind("an array of numpy", _ELSEWHERE)
 _SAFETENSORS = FileKind("a safetensors file, such as another program's model", _ELSEWHERE)
+PYTORCH = FileKind("a file of PyTorch, such as a model", _ELSEWHERE)
+"""What a checkpoint begins like, too."""
 _ZIP = FileKind("a zip archive", _UNPACK)
 _TAR = FileKind("a tar archive", _UNPACK)
 _ARCHIVE = FileKind("an archive", _UNPACK)
@@ -79,7 +81,7 @@ _ZIP_KINDS = (
     (r"word/", FileKind("a Word document (.docx)", _AS_TEXT)),
     (r"xl/", FileKind("an Excel file (.xlsx)", _AS_TEXT)),
     (r"ppt/", FileKind("a PowerPoint file (.pptx)", _AS_TEXT)),
-    (r"([^/]+/)?data\.pkl", FileKind("a file of PyTorch, such as a model", _ELSEWHERE)),
+    (r"([^/]+/)?data\.pkl", PYTORCH),
     (r"(.*\.weights\.h5|config\.json)", FileKind("a model of Keras", _ELSEWHERE)),
     (r".*\.npy", FileKind("arrays of numpy (.npz)", _ELSEWHERE)),
 )

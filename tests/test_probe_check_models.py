@@ -186,7 +186,7 @@ def test_damaged_absent_and_other_files(run: Command, planted: Path) -> None:
         ("graph.onnx", "`probe import` cannot read it: it is a graph of ONNX"),
         ("absent.pt", "there is no model absent.pt"),
         ("absent.h5", "absent.h5"),
-        (".", "cannot read the model ."),
+        (".", ". is a folder, and a model is a file"),
     ):
         status, out, err = run("check", name)
         assert (status, err) == (1, ""), name

@@ -90,7 +90,7 @@ def test_the_road_on_ones_own_files(run: Command, code_text: str) -> None:
     status, out, err = run("rank", "--hypothesis", "in_quotes")
     assert status == 0
     assert "96 units" in out
-    assert err == ""
+    assert err == "reading activations.h5 in this folder, since no recording is named\n"
     live = run("rank", "--hypothesis", "in_quotes", "--model", "model.pt", "--text", "corpus.txt", "--json")
     assert rows(live[1]) == rows(run("rank", "--hypothesis", "in_quotes", "--json")[1])
 

@@ -11,8 +11,8 @@ import pytest
 ENDING = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 SIGNAL = (
     "import os, signal, sys, time\n"
-    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which tests in the background inherit as ignored,
-    "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # and under `nohup`
+    "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):\n"  # which a script in the background ignores
+    "    signal.signal(number, signal.SIG_DFL)\n"
     "def send(): os.kill(os.getpid(), getattr(signal, sys.argv.pop()))\n"
 )
 # A program of the user's that sends the signal named last on its command line, at some moment of `probe`.

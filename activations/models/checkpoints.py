@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from activations.errors import ActivationError
-from activations.file_kinds import START_BYTES, kind_of
+from activations.file_kinds import PYTORCH, START_BYTES, kind_of
 from activations.files import check_is_file, replacing
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.system_errors import reason
@@ -156,7 +156,7 @@ def not_ours(path: Path) -> str:
     if start[:1] == b"\x80":  # a pickle
         return RUNS_CODE.format(path)
     kind = kind_of(start)
-    return NOT_OURS.format(path) if kind is None else OF_ANOTHER_KIND.format(path, kind.name)
+    return NOT_OURS.format(path) if kind in (None, PYTORCH) else OF_ANOTHER_KIND.format(path, kind.name)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -44,10 +44,10 @@ def _run(stopping: Stopping) -> int:
     try:
         from hypotheses.kernels import announce_compiling
         from probe.cli.commands import app
-        from probe.cli.showing import prepare_terminal, warn
+        from probe.cli.showing import prepare_terminal, say_compiling
 
         prepare_terminal()
-        announce_compiling(lambda: warn("compiling, once: the next command finds the compiled loops on the disk"))
+        announce_compiling(say_compiling)
         app()
         _flush()
     except BaseException as error:

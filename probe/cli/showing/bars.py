@@ -29,6 +29,12 @@ def without_progress(is_quiet: bool = True) -> Iterator[None]:
         _IS_QUIET.reset(token)
 
 
+def say_compiling() -> None:
+    """Say on a terminal that loops are compiled, which takes seconds, unless no progress is to be shown."""
+    if not _IS_QUIET.get() and console(stderr=True).is_terminal:
+        warn("compiling, once: the next command finds the compiled loops on the disk")
+
+
 @contextmanager
 def progress(step: str) -> Iterator[Report]:
     """Show how much of a step is done on standard error, and how long the rest may take.
