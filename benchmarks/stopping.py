@@ -38,7 +38,7 @@ MADE_FIRST = (
     "extract model.pt text.txt -o activations.h5 --sites hidden,cell",
     "fit in_quotes activations.h5 --controls none --save probes.npz",
 )
-READ = "activations.h5 --model model.pt --text text.txt --seed 1"
+READ = "--model model.pt --text text.txt --seed 1"
 COMMANDS = {
     "train": "train text.txt -o new.pt --units 16 --layers 1 --epochs 4 --lanes 8 --seed 1",
     "sweep": "sweep text.txt -o new --cell lstm,gru --layers 1 --hidden 8 --epochs 1 --lanes 8",
@@ -59,7 +59,7 @@ COMMANDS = {
     "impulse": f"impulse in_quotes {READ} --json",
     "orders": f"orders in_quotes {READ} --chars 500 --random 2 --json",
     "perturb": f"perturb in_quotes {READ} --places 20 --json",
-    "story": f"story {READ} --chars 1000 -o new.html",
+    "story": f"story in_quotes {READ} --chars 1000 -o new.html",
     "report": f"report {READ} -H in_quotes -o new.html",
     "view": "view in_quotes activations.h5 --top 1 -o new.html",
     "plot-ranking": "plot ranking in_quotes activations.h5 -o new.png",
@@ -252,8 +252,12 @@ def main() -> None:
             sys.stdout.write(f"{json.dumps(done[-1])}\n")
             sys.stdout.flush()
     faulty = [row for row in done if row["faults"]]
-    longest = max(row["took_s"] for row in done if row["signal"] != "SIGKILL") if done else 0
-    sys.stdout.write(f"{len(done)} trials, {len(faulty)} with faults; the longest end took {longest:.1f} s\n")
+    longest = max((row["took_s"] for row in done if row["signal"] != "SIGKILL"), default=0.0)
+    n_late = sum(row["status"] == 0 for row in done)
+    sys.stdout.write(
+        f"{len(done)} trials, {len(faulty)} with faults; the longest end took {longest:.1f} s; "
+        f"{n_late} commands were done before the signal came\n"
+    )
     sys.exit(bool(faulty))
 
 
