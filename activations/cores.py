@@ -16,7 +16,7 @@ THREADS = "PROBE_THREADS"
 _OPENMP, _NUMBA = "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"
 _OTHERS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # which follow OMP_NUM_THREADS unless they are set
 _WAITING = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}  # sleep; 2⁴ cycles in place of 2²⁶
-_MOST = 1024
+_MOST, _MOST_DIGITS = 1024, 9
 _chosen: int | None = None
 
 
@@ -33,9 +33,8 @@ def n_cores() -> int:
         return _chosen
     if asked := os.environ.get(THREADS):
         return _checked(asked, f"the environment variable {THREADS}")
-    wanted = os.environ.get(_OPENMP, "").split(",")[0].strip()
-    limit = int(wanted) if wanted.isdecimal() and int(wanted) else _MOST
-    return min(given_cores(), limit)
+    limit = _whole_number(os.environ.get(_OPENMP, "").split(",")[0].strip())
+    return min(given_cores(), limit or _MOST)
 
 
 def given_cores() -> int:
@@ -76,22 +75,19 @@ def prepare_libraries() -> None:
     """Tell numerical libraries that are loaded later to let waiting threads sleep, and how many cores there are.
 
     Environment variables that are set already are left as they are. How many cores there are is only told where the
-    libraries would not find out: for a quota, which they do not know of, and `PROBE_THREADS`.
-
-    Raises:
-        ActivationError: If `PROBE_THREADS` is no whole number from 1 to 1,024.
+    libraries would not find out: for a quota, which they do not know of, and `PROBE_THREADS`. What is wrong with that
+    variable is an error of `n_cores`, not of importing this package.
     """
     for name, value in _WAITING.items():
         os.environ.setdefault(name, value)
-    if THREADS in os.environ:
-        number = n_cores()
-        os.environ[_OPENMP] = str(number)
-        if "numba" not in sys.modules:
-            os.environ[_NUMBA] = str(number)
-    elif (number := n_cores()) < _allowed_cores():
-        os.environ.setdefault(_OPENMP, str(number))
-        if "numba" not in sys.modules:
-            os.environ.setdefault(_NUMBA, str(number))
+    try:
+        number = str(n_cores())
+    except ActivationError:
+        return
+    is_asked = bool(os.environ.get(THREADS))
+    if is_asked or int(number) < _allowed_cores():
+        for name in (_OPENMP,) if "numba" in sys.modules else (_OPENMP, _NUMBA):
+            os.environ[name] = number if is_asked else os.environ.get(name, number)
 
 
 def cpu_quota(processes: Path = Path("/proc/self")) -> float | None:
@@ -111,8 +107,8 @@ def cpu_quota(processes: Path = Path("/proc/self")) -> float | None:
     limits = [
         limit
         for mount in mounts
-        if (found := _mounted(mount)) and (path := memberships.get(found[0])) is not None
-        for folder in _folders(found[1], found[2], path)
+        if (mounted := _mounted(mount)) and (path := memberships.get(mounted[0])) is not None
+        for folder in _folders(mounted[1], mounted[2], path)
         if (limit := _limit(folder)) is not None
     ]
     return min(limits, default=None)
@@ -128,9 +124,15 @@ def _allowed_cores() -> int:
 
 
 def _checked(number: int | str, what: str) -> int:
-    if not str(number).isdecimal() or not 1 <= int(number) <= _MOST:
-        raise ActivationError(f"{what} is {number!r}; give a whole number from 1 to {_MOST:,}")
-    return int(number)
+    checked = _whole_number(str(number))
+    if not 1 <= checked <= _MOST:
+        raise ActivationError(f"{what} is {str(number)[:20]!r}; give a whole number from 1 to {_MOST:,}")
+    return checked
+
+
+def _whole_number(text: str) -> int:
+    """Return a number that is written in a few digits; 0 if something else is."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
 
 
 def _memberships(cgroup: str) -> dict[str, str]:

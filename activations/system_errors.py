@@ -47,12 +47,21 @@ def json_reason(error: ValueError | RecursionError) -> str:
     return str(error)[:120]
 
 
+def reason_of_process(error: OSError) -> str:
+    """Return why no process could be started, or what it was to look at could not be found."""
+    if error.errno == errno.EAGAIN:
+        return "no more processes may be started; `ulimit -u` raises the limit"
+    return reason(error)
+
+
 def error_number(error: BaseException) -> int | None:
     """Return the system's number of an error, which HDF5 may have hidden in its message; None if there is none."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
-    if found := _OF_HDF5.search(str(error)):
-        return int(found[1])
+    if isinstance(error, MemoryError):
+        return errno.ENOMEM
+    if number := _OF_HDF5.search(str(error)):
+        return int(number[1])
     return errno.ENOSPC if os.strerror(errno.ENOSPC) in str(error) else None
 
 

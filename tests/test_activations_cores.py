@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import Command
 
 from activations import cores
 from activations.errors import ActivationError
@@ -93,14 +94,14 @@ def test_affinity_quota_and_variables_say_how_many_cores_there_are(four_cores: p
     for quota, expected in ((1.5, 2), (0.2, 1), (8.0, 4)):
         four_cores.setattr(cores, "_quota_of_this_process", lambda quota=quota: quota)
         assert cores.n_cores() == cores.given_cores() == expected
-    for number, expected in (("3", 3), ("2,1", 2), ("9", 4), ("0", 4), ("many", 4)):
+    for number, expected in (("3", 3), ("2,1", 2), ("9", 4), ("0", 4), ("many", 4), ("9" * 5000, 4)):
         four_cores.setenv("OMP_NUM_THREADS", number)
         assert cores.n_cores() == expected
     four_cores.setenv("PROBE_THREADS", "6")
     assert cores.n_cores() == 6
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5", "1025"])
+@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5", "1025", "9" * 20])
 def test_numbers_of_threads_that_make_no_sense_are_refused(number: str, four_cores: pytest.MonkeyPatch) -> None:
     four_cores.setenv("PROBE_THREADS", number)
     with pytest.raises(ActivationError, match=f"the environment variable PROBE_THREADS is '{number}'; give a whole"):
@@ -167,3 +168,19 @@ def test_libraries_that_are_loaded_take_fewer_threads_but_not_more_than_they_beg
     assert "numba was loaded with 2; set the environment variable PROBE_THREADS" in reported(
         code, tmp_path, NUMBA_NUM_THREADS="2"
     )
+
+
+@pytest.mark.parametrize("number", ["two", "9" * 5000])
+def test_a_number_of_threads_that_makes_no_sense_is_one_line(number: str, run: Command) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROBE_THREADS", number)
+        status, out, err = run("hypotheses")
+        assert (status, out) == (1, "")
+        assert err.startswith(f"error: the environment variable PROBE_THREADS is '{number[:20]}'; give a whole number")
+        cores.prepare_libraries()  # as `import probe` does, which has to go on
+
+
+def test_an_empty_variable_says_nothing(four_cores: pytest.MonkeyPatch) -> None:
+    four_cores.setenv("PROBE_THREADS", "")
+    cores.prepare_libraries()
+    assert "OMP_NUM_THREADS" not in os.environ

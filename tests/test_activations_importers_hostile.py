@@ -42,7 +42,8 @@ from mutants import mutant
 
 from activations.errors import ActivationError
 from activations.importers.files import read_contents
-from activations.importers.formats.pickles import GlobalName, UnbuiltObject, read_pickle
+from activations.importers.formats.pickled_values import GlobalName, UnbuiltObject
+from activations.importers.formats.pickles import read_pickle
 from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary

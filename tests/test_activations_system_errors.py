@@ -18,6 +18,7 @@ from activations.errors import ActivationError
 from activations.files import write_error_message
 from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
+from activations.recordings import vetting
 from activations.recordings.recording import Recording
 from activations.system_errors import error_number, reason
 from activations.texts.corpus import Corpus
@@ -48,6 +49,7 @@ def live() -> LiveActivations:
         (RuntimeError(REF_COUNT.format(122, "Disk quota exceeded")), "your quota on the disk is used up"),
         (OSError("Unable to synchronously open file (file signature not found)"), "the HDF5 library failed"),
         (RuntimeError("Can't decrement id ref count"), "the HDF5 library failed"),
+        (MemoryError(), "there is not enough memory"),
         (OSError("telnet is gone"), "telnet is gone"),
         (OSError(), "the system does not say why"),
     ],
@@ -55,6 +57,19 @@ def live() -> LiveActivations:
 def test_errors_are_in_words_of_our_own(error: Exception, expected: str) -> None:
     assert reason(error).startswith(expected)
     assert not any(word in reason(error) for word in ("decrement", "synchronously", "0x", "errno"))
+
+
+def test_a_limit_on_processes_is_not_called_a_lock_on_the_file(
+    live: LiveActivations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract(live, tmp_path / "a.h5")
+
+    def refused(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    with pytest.raises(ActivationError, match=r"a\.h5: no more processes may be started; `ulimit -u` raises"):
+        vetting.Vetter().vet(tmp_path / "a.h5")
 
 
 def test_hdf5_s_own_exceptions_have_the_system_s_number(tmp_path: Path) -> None:

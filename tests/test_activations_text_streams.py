@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
-from time import monotonic
+from time import monotonic, process_time, sleep
 
 import h5py
 import numpy as np
@@ -249,6 +249,23 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.join()
 
 
+def test_a_writer_of_a_pipe_may_take_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than a pipe without a writer is waited for."""
+    monkeypatch.setattr(text_streams, "SECONDS_FOR_A_WRITER", 0.3)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def write() -> None:
+        with path.open("wb", buffering=0) as pipe:
+            sleep(1)
+            pipe.write(TEXT.encode())
+
+    writer = Thread(target=write)
+    writer.start()
+    assert Corpus.read(path).text() == TEXT
+    writer.join()
+
+
 def test_a_pipe_that_nothing_writes_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_streams, "SECONDS_FOR_A_WRITER", 0.3)
     path = tmp_path / "pipe"
@@ -285,6 +302,18 @@ def test_a_text_that_does_not_fit_the_memory_is_refused(tmp_path: Path, monkeypa
     assert len(Corpus.read(path)) == 1_400
     path.write_bytes(gzip.compress(b"a" * 1_600))
     assert "needs more memory" in complaint(path)
+
+
+@every_compressor
+def test_many_small_streams_take_time_in_proportion_to_their_size(program: str) -> None:
+    packed = COMPRESSORS[program](b"")
+    content = packed * (300_000 // len(packed))
+    start = process_time()
+    assert b"".join(unpacking.unpacked(program, [content], "x")) == b""
+    in_pieces = process_time() - start
+    start = process_time()
+    assert b"".join(unpacking.unpacked(program, [packed] * (300_000 // len(packed)), "x")) == b""
+    assert in_pieces < 3 * (process_time() - start) + 0.1
 
 
 def test_decompressors_give_pieces_of_bounded_size() -> None:

@@ -1,5 +1,6 @@
 """Tests of the limits of patterns: the wall clock and memory end any of them, and quick ones pay nothing."""
 
+import errno
 import subprocess
 import time
 from typing import Any
@@ -103,6 +104,29 @@ def test_errors_of_the_other_process_are_the_same() -> None:
         matches("(", "a")
     with pytest.raises(HypothesisError, match="matches no characters at all"):
         matches("a*", "a", OVERLAPPING, may_match_nothing=False)
+
+
+@pytest.mark.parametrize("pattern", ["a{N}", "a{N,}", "a{,N}", "(?:a){e<N}", "(a)(?N)"])
+def test_numbers_of_thousands_of_digits_are_refused(pattern: str) -> None:
+    """Python does not read them."""
+    expected = r"the pattern '.*' … (cannot be read|repeats its parts too often)"
+    with pytest.raises(HypothesisError, match=expected) as caught:
+        matches(pattern.replace("N", "9" * 5000), "aa")
+    assert len(str(caught.value)) < 500
+
+
+def test_a_number_with_zeros_before_it_is_that_number() -> None:
+    assert matches("a{" + "0" * 20 + "2}", "aaa").tolist() == [[0, 2]]
+
+
+def test_a_process_that_cannot_be_started_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(module, "_is_compiled_quickly", lambda pattern: False)
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    with pytest.raises(HypothesisError, match=r"none can be started \(Resource temporarily unavailable\)"):
+        matches("a", "a")
 
 
 def test_an_interrupted_pattern_leaves_no_process(processes: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

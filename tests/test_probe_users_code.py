@@ -93,3 +93,16 @@ def test_a_model_of_the_users_fails_in_one_line() -> None:
     done = probe("extract", "weights.npz", "text.txt", "--model-factory", "model.py:build")
     assert done.returncode == 1
     assert done.stderr == "error: model.py:build failed in line 4: GeneratorExit: no\n"
+
+
+def test_a_message_of_a_users_model_may_fail_itself() -> None:
+    program = (
+        "import sys\nclass Odd(Exception):\n    def __str__(self): raise ValueError\n"
+        "def build(arrays):\n    sys.path.clear()\n    raise Odd\n"
+    )
+    Path("model.py").write_text(program, encoding="utf-8")
+    Path("text.txt").write_text(TEXT, encoding="utf-8")
+    np.savez("weights.npz", w=np.zeros((2, 2)))
+    done = probe("extract", "weights.npz", "text.txt", "--model-factory", "model.py:build")
+    assert done.returncode == 1
+    assert done.stderr == "error: model.py:build failed in line 6: Odd: its message cannot be made\n"

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.texts.reading_rule import PLAIN, ReadingRule
 from activations.texts.vocab import Vocabulary
+
+_SHOWN_CHARS = 500  # of what a user's code says
 
 
 def wrap(
@@ -169,12 +172,21 @@ def run_factory(spelling: str, arrays: Mapping[str, Any]) -> CharRNN | CharModel
         raise
     except BaseException as error:
         line = _line_in(error, path)
-        raise ActivationError(f"{spelling} failed{line}: {type(error).__name__}: {error}") from error
+        raise ActivationError(f"{spelling} failed{line}: {type(error).__name__}: {_message_of(error)}") from error
     finally:
-        sys.path.remove(folder)
+        with suppress(ValueError):  # the file may have removed it itself
+            sys.path.remove(folder)
     if not isinstance(result, CharRNN | CharModel | nn.Module):
         raise ActivationError(f"{spelling} returned {type(result).__name__}; expected a module or a CharModel")
     return result
+
+
+def _message_of(error: BaseException) -> str:
+    """Return what an error of a user's code says, in one line of bounded length, whatever its class makes of that."""
+    try:
+        return " ".join(str(error).split())[:_SHOWN_CHARS]
+    except Exception:  # noqa: BLE001 the class is the user's
+        return "its message cannot be made"
 
 
 def _line_in(error: BaseException, path: Path) -> str:

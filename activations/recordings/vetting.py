@@ -16,9 +16,10 @@ from threading import Lock
 
 import activations
 from activations.errors import ActivationError
-from activations.system_errors import is_of_the_system, reason
+from activations.system_errors import is_of_the_system, reason, reason_of_process
 
-_SECONDS = 20
+_CPU_SECONDS = 20
+_WALL_SECONDS = 200  # a file may wait for a busy machine, and none may wait for ever
 _BYTES_BESIDES_THE_FILE = 2_000_000_000
 _NO_ANSWER = "the process that was to look at it first has ended"
 REFUSED = "the system refuses it: "
@@ -51,7 +52,7 @@ class Vetter:
             if complaint is None and _identity(path) == identity:
                 self._sound.add(identity)
         except OSError as error:
-            raise ActivationError(f"cannot look at {path}: {reason(error)}") from error
+            raise ActivationError(f"cannot look at {path}: {reason_of_process(error)}") from error
         return complaint
 
     def trust(self, path: Path) -> None:
@@ -118,7 +119,7 @@ class _Process:
         """End the process, if it is this one's child."""
         if self._owner == os.getpid():
             with suppress(OSError, ValueError, subprocess.TimeoutExpired):
-                self._process.communicate(timeout=_SECONDS)
+                self._process.communicate(timeout=_CPU_SECONDS)
 
 
 def serve() -> None:
@@ -137,7 +138,7 @@ def _look_in_child(path: Path) -> str | None:
         reader, writer = os.pipe()
         child = os.fork()
     except OSError as error:
-        return f"{REFUSED}{reason(error)}"
+        return f"{REFUSED}{reason_of_process(error)}"
     if child == 0:
         os.close(reader)
         with suppress(BaseException):  # whatever ends a child without an answer is an answer
@@ -158,14 +159,14 @@ def _set_limits(path: Path) -> None:
     with suppress(OSError):
         limits = {
             resource.RLIMIT_AS: path.stat().st_size * 2 + _BYTES_BESIDES_THE_FILE,
-            resource.RLIMIT_CPU: _SECONDS,
+            resource.RLIMIT_CPU: _CPU_SECONDS,
             resource.RLIMIT_CORE: 0,
         }
         for kind, most in limits.items():
             hard = resource.getrlimit(kind)[1]
             limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(kind, (limit, limit))
-    signal.alarm(_SECONDS)
+    signal.alarm(_WALL_SECONDS)
 
 
 def _silence() -> None:

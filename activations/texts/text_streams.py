@@ -165,19 +165,23 @@ def _opened_pipe(path: Path) -> Iterator[BinaryIO]:
 def _first_bytes(path: Path, descriptor: int) -> bytes:
     """Wait until a pipe has something to read, and return that; nothing if its writer wrote nothing.
 
+    A program that has opened it for writing may take its time.
+
     Raises:
         ActivationError: If nothing has opened it for writing for `SECONDS_FOR_A_WRITER`.
     """
     deadline = time.monotonic() + SECONDS_FOR_A_WRITER
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    while time.monotonic() < deadline:
-        with suppress(BlockingIOError):  # there is a writer, which has written nothing yet
-            if content := os.read(descriptor, START_BYTES):
-                return content
-            if any(event & select.POLLHUP for _, event in poll.poll(0)):  # its writer has gone
-                return b""
-            time.sleep(_POLL_SECONDS)
+    while True:
+        try:
+            content = os.read(descriptor, START_BYTES)
+        except BlockingIOError:  # there is a writer, which has written nothing yet
+            poll.poll()
             continue
-        poll.poll()
+        if content or any(event & select.POLLHUP for _, event in poll.poll(0)):  # its writer has gone
+            return content
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_SECONDS)
     raise ActivationError(f"{path} is a FIFO, and nothing writes to it; start the program that does, or name a file")

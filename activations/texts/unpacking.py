@@ -16,6 +16,7 @@ ALWAYS_BYTES = 64_000_000
 """A text of up to this size may have been compressed by any factor."""
 
 PIECE_BYTES = 1 << 20
+_FED_BYTES = 1 << 13  # to a stream at a time: where many small ones follow each other, each copies what is left
 _MOST_WINDOW_BYTES = 1 << 27
 _MOST_XZ_BYTES = 200_000_000  # `xz -9` needs 65 MB
 
@@ -98,7 +99,7 @@ def _contents(make: Callable[[], _Decompressor], pieces: Iterable[bytes]) -> Ite
         EOFError: If a stream has no end.
     """
     n_read, stream = 0, None
-    for piece in pieces:
+    for piece in (whole[start : start + _FED_BYTES] for whole in pieces for start in range(0, len(whole), _FED_BYTES)):
         n_read += len(piece)
         while piece:
             if stream is None:

@@ -28,6 +28,7 @@ _BYTES_PER_CHARACTER = 100
 _MOST_REPEATS = 1_000_000
 _QUICK_REPEATS = 1_000  # which are compiled in milliseconds
 _QUICK_LENGTH = 10_000
+_SHOWN_CHARS = 200
 _REPEATS = regex.compile(r"\{(?:(\d*),)?(\d*)\}")
 _NEEDS_MEMORY = regex.compile(r"\)[*+?{]|(?<!\\[pPNx])\{[^\d,}]|\(\?(?:R|[+-]?\d|&|P>)")
 """Repeated groups, inexact matching and recursion: what a match needs memory for, which grows with its length."""
@@ -82,27 +83,33 @@ def limit_s(text: str) -> float:
 
 
 def _check_repeats(pattern: str) -> None:
-    counts = [int(most or 0) for _, most in _REPEATS.findall(pattern)]
-    if math.prod(max(count, 1) for count in counts) > _MOST_REPEATS:
-        raise HypothesisError(f"the pattern {pattern!r} repeats its parts too often to be read; use + or *")
+    counts = [_count(most) for _, most in _REPEATS.findall(pattern)]
+    if math.prod(counts) > _MOST_REPEATS:
+        raise HypothesisError(f"the pattern {_shown(pattern)} repeats its parts too often to be read; use + or *")
 
 
 def _is_compiled_quickly(pattern: str) -> bool:
     """Tell whether a pattern is compiled in little time and memory: that of open repeats grows with their product."""
-    counts = [int(count) for pair in _REPEATS.findall(pattern) for count in pair if count]
-    return len(pattern) <= _QUICK_LENGTH and math.prod(max(count, 1) for count in counts) <= _QUICK_REPEATS
+    counts = [_count(digits) for pair in _REPEATS.findall(pattern) for digits in pair]
+    return len(pattern) <= _QUICK_LENGTH and math.prod(counts) <= _QUICK_REPEATS
+
+
+def _count(digits: str) -> int:
+    """Return a number of repeats, at least 1; of many digits, which Python may not read, a large one."""
+    digits = digits.lstrip("0")
+    return 1 if not digits else int(digits) if len(digits) <= len(str(_MOST_REPEATS)) else 10 * _MOST_REPEATS
 
 
 def _compiled(pattern: str, flags: int) -> "regex.Pattern[str]":
     try:
         return regex.compile(pattern, flags)
-    except (regex.error, RecursionError, OverflowError, MemoryError) as error:
+    except (*worker.UNREADABLE, regex.error, MemoryError) as error:
         raise _unreadable(pattern, str(error)) from error
 
 
 def _check_matches_something(pattern: str, matches_nothing: bool) -> None:
     if matches_nothing:
-        raise HypothesisError(f"the pattern {pattern!r} matches no characters at all, which is everywhere")
+        raise HypothesisError(f"the pattern {_shown(pattern)} matches no characters at all, which is everywhere")
 
 
 def _seconds_here(pattern: str, text: str) -> float:
@@ -116,13 +123,7 @@ def _ask_another_process(search: dict[str, Any], text: str, deadline: float) -> 
     n_bytes = LIMIT_BYTES + _BYTES_PER_CHARACTER * len(text)
     limits = {"limit_s": limit_s(text), "n_bytes": n_bytes, "folders": [str(Path(regex.__file__).parents[1])]}
     content = json.dumps(search | limits).encode() + b"\n" + text.encode("utf-8", "surrogatepass")
-    with subprocess.Popen(
-        [sys.executable, "-I", "-S", worker.__file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        process_group=0,  # Ctrl-C at a terminal goes to this process alone, which ends the other
-    ) as process:
+    with _started_worker() as process:
         try:
             output, _ = process.communicate(content, timeout=max(deadline - time.monotonic(), 0.01))
         except subprocess.TimeoutExpired as error:
@@ -135,20 +136,39 @@ def _ask_another_process(search: dict[str, Any], text: str, deadline: float) -> 
         raise _too_slow(pattern, text)
     if answer.get("is_too_large"):
         raise HypothesisError(
-            f"the pattern {pattern!r} takes more than {n_bytes / 1e6:,.0f} MB of memory on a text of {len(text):,} "
-            "characters; use fewer repetitions within repetitions"
+            f"the pattern {_shown(pattern)} takes more than {n_bytes / 1e6:,.0f} MB of memory on a text of "
+            f"{len(text):,} characters; use fewer repetitions within repetitions"
         )
     if "unreadable" in answer:
         raise _unreadable(pattern, answer["unreadable"])
     return answer, memoryview(output)[len(line) + 1 :]
 
 
+def _started_worker() -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", worker.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C at a terminal goes to this process alone, which ends the other
+        )
+    except OSError as error:
+        raise HypothesisError(
+            f"this pattern needs a process of its own, and none can be started ({error.strerror}); use a simpler one"
+        ) from error
+
+
+def _shown(pattern: str) -> str:
+    return repr(pattern) if len(pattern) <= _SHOWN_CHARS else f"{pattern[:_SHOWN_CHARS]!r} …"
+
+
 def _unreadable(pattern: str, reason: str) -> HypothesisError:
-    return HypothesisError(f"the pattern {pattern!r} cannot be read: {reason or 'it takes too much memory'}")
+    return HypothesisError(f"the pattern {_shown(pattern)} cannot be read: {reason or 'it takes too much memory'}")
 
 
 def _too_slow(pattern: str, text: str) -> HypothesisError:
     return HypothesisError(
-        f"the pattern {pattern!r} took longer than {limit_s(text):.0f} seconds on a text of {len(text):,} characters; "
-        "repetitions within repetitions, such as (a+)+, are slow"
+        f"the pattern {_shown(pattern)} took longer than {limit_s(text):.0f} seconds on a text of {len(text):,} "
+        "characters; repetitions within repetitions, such as (a+)+, are slow"
     )

@@ -14,6 +14,9 @@ APART, FIRST, OVERLAPPING, PREFIXES = "apart", "first", "overlapping", "prefixes
 """How to look for matches: one after another; the first alone; all, from the end; or in the text up to each character.
 """
 
+UNREADABLE = (RecursionError, OverflowError, ValueError)
+"""What compiling a pattern raises, besides `regex.error`, if it cannot be read."""
+
 _N_BETWEEN = 4096  # characters between two looks at the clock
 
 
@@ -79,7 +82,7 @@ def serve() -> None:
         answer, content = {"is_too_large": True}, b""
     except TimeoutError:
         answer, content = {"is_too_slow": True}, b""
-    except (regex.error, RecursionError, OverflowError) as error:
+    except (*UNREADABLE, regex.error) as error:
         answer, content = {"unreadable": str(error)}, b""
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + content)
 

@@ -18,7 +18,6 @@ from probe.cli.help_texts import HarmlessGroup, NamingCommand
 from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
 from probe.cli.impulse import impulse
-from probe.cli.option_groups import with_quiet
 from probe.cli.orders import orders
 from probe.cli.patch import patch
 from probe.cli.perturb import perturb
@@ -27,11 +26,11 @@ from probe.cli.plot import app as plot_app
 from probe.cli.rank import rank
 from probe.cli.report import report
 from probe.cli.sample import sample
+from probe.cli.shared_options import with_shared_options
 from probe.cli.similarity import similarity
 from probe.cli.steer import steer
 from probe.cli.story import story
 from probe.cli.sweep import sweep
-from probe.cli.thread_options import with_threads
 from probe.cli.train import train
 from probe.cli.units import units
 from probe.cli.view import view
@@ -83,7 +82,7 @@ def command_name(command: Callable[..., None]) -> str:
 
 
 for _command in COMMANDS:
-    app.command(command_name(_command), cls=NamingCommand)(with_quiet(with_threads(_command)))
+    app.command(command_name(_command), cls=NamingCommand)(with_shared_options(_command))
 app.add_typer(plot_app)
 
 

@@ -29,7 +29,9 @@ def hypotheses_and_recordings(incomplete: str) -> list[str]:
 def _paths(incomplete: str) -> list[str]:
     """List the files and folders whose paths begin as typed; a folder ends with a slash."""
     folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    paths: list[Path] = []
+    with suppress(OSError):  # there is no such folder, or it may not be looked into
+        paths = sorted(folder.iterdir())
     return _beginning(incomplete.removeprefix("./"), (f"{path}/" if path.is_dir() else str(path) for path in paths))
 
 

@@ -6,9 +6,6 @@ from dataclasses import fields, is_dataclass
 from functools import wraps
 from typing import Any, get_type_hints
 
-from probe.cli.options import QuietOption
-from probe.cli.showing import without_progress
-
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that a parameter's dataclass declares, in place of that parameter.
@@ -47,22 +44,6 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
             for name, group in groups.items()
         }
         command(**arguments, **made)
-
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
-
-
-def with_quiet(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the option `--quiet`, with which no progress is shown while it runs."""
-    signature = inspect.signature(command, eval_str=True)
-    option = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=QuietOption)
-    parameters = [*signature.parameters.values(), option]
-
-    @wraps(command)
-    def run(*, quiet: bool = False, **arguments: Any) -> None:
-        with without_progress(quiet):
-            command(**arguments)
 
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -122,7 +122,6 @@ SplitOption = Annotated[
     str, Option(help="Shares of training, validation and, optionally, test text, in percent: 90,5,5.")
 ]
 JsonOption = Annotated[bool, Option("--json", help="Print JSON Lines, one object per row, instead of a table.")]
-QuietOption = Annotated[bool, Option("--quiet", "-q", help="Show no progress; warnings are still shown.")]
 CsvOption = Annotated[
     Path | None,
     Option(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from activations.errors import ActivationError
 from activations.importers.contents import ArrayRole, Contents, Kind, NamePath, may_be_learned, may_be_weights
-from activations.importers.formats.pickles import ObjectKey, SetItems, UnbuiltObject, is_scripted
+from activations.importers.formats.pickled_values import ObjectKey, SetItems, UnbuiltObject, is_scripted
 from activations.importers.formats.tensors import (
     Fetch,
     as_bytes,

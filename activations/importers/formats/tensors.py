@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.importers.formats.pickles import GlobalName, PersistentId, UnbuiltObject
+from activations.importers.formats.pickled_values import GlobalName, PersistentId, UnbuiltObject
 
 _MAX_AXES = 8
 _MAX_KEY = 100

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.formats.flattening import flatten
-from activations.importers.formats.pickles import PersistentId, UnbuiltObject, is_scripted, read_pickle
+from activations.importers.formats.pickled_values import PersistentId, UnbuiltObject, is_scripted
+from activations.importers.formats.pickles import read_pickle
 from activations.importers.formats.tensors import Storage, storage_of
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

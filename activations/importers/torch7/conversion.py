@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activations.errors import ActivationError
-from activations.importers.formats.pickles import UnbuiltObject
+from activations.importers.formats.pickled_values import UnbuiltObject
 from activations.importers.torch7.graphs import GRAPH, read_graph
 from activations.importers.torch7.values import (
     Function,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.importers.formats.pickles import ObjectKey
+from activations.importers.formats.pickled_values import ObjectKey
 from activations.importers.torch7.sources import ENTRY, Ascii, Binary
 from activations.importers.torch7.values import File, Function, Storage, Table, Tensor, TorchObject
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from activations.importers.contents import Contents
 from activations.importers.formats.flattening import flatten
-from activations.importers.formats.pickles import ObjectKey, SetItems, UnbuiltObject
+from activations.importers.formats.pickled_values import ObjectKey, SetItems, UnbuiltObject
 from activations.importers.formats.tensors import as_bytes, numpy_scalar
 from activations.importers.vocabulary.token_names import is_unknown_token, spelled_character
 

@@ -3,7 +3,6 @@
 import typer
 
 from probe.cli.help_texts import NamingCommand
-from probe.cli.option_groups import with_quiet
 from probe.cli.plot.curve import curve, steps
 from probe.cli.plot.gates import gates
 from probe.cli.plot.losses import losses
@@ -13,7 +12,7 @@ from probe.cli.plot.ranking import ranking
 from probe.cli.plot.sweep import sweep
 from probe.cli.plot.unit import unit
 from probe.cli.plot.weights import weights
-from probe.cli.thread_options import with_threads
+from probe.cli.shared_options import with_shared_options
 
 PLOTS = (matrix, ranking, unit, weights, curve, gates, overlap, losses, steps, sweep)
 """The functions of the commands, by whose names they are called."""
@@ -21,7 +20,7 @@ PLOTS = (matrix, ranking, unit, weights, curve, gates, overlap, losses, steps, s
 app = typer.Typer(name="plot", no_args_is_help=True)
 
 for _plot in PLOTS:
-    app.command(_plot.__name__, cls=NamingCommand)(with_quiet(with_threads(_plot)))
+    app.command(_plot.__name__, cls=NamingCommand)(with_shared_options(_plot))
 
 
 @app.callback()

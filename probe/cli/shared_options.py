@@ -1,4 +1,4 @@
-"""The option `--threads`, which every command has."""
+"""The options that every command has: `--threads` and `--quiet`."""
 
 import inspect
 from collections.abc import Callable
@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from activations.cores import use_threads
+from activations.cores import n_cores, use_threads
+from probe.cli.showing import without_progress
 
 
 def _use(n_threads: int | None) -> None:
     """Tell libraries, which read it when they are loaded: while the command line is read, none is."""
-    if n_threads is not None:
+    if n_threads is None:
+        n_cores()  # for its error about PROBE_THREADS
+    else:
         use_threads(n_threads)
 
 
@@ -28,17 +31,22 @@ ThreadsOption = Annotated[
         show_default=False,
     ),
 ]
+QuietOption = Annotated[bool, Option("--quiet", "-q", help="Show no progress; warnings are still shown.")]
 
 
-def with_threads(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the option `--threads`."""
+def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options `--threads` and `--quiet`, with which it shows no progress while it runs."""
     signature = inspect.signature(command, eval_str=True)
-    option = inspect.Parameter("threads", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=ThreadsOption)
-    parameters = [*signature.parameters.values(), option]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+        for name, default, option in (("threads", None, ThreadsOption), ("quiet", False, QuietOption))
+    ]
+    parameters = [*signature.parameters.values(), *shared]
 
     @wraps(command)
-    def run(*, threads: int | None = None, **arguments: Any) -> None:
-        command(**arguments)
+    def run(*, threads: int | None = None, quiet: bool = False, **arguments: Any) -> None:
+        with without_progress(quiet):
+            command(**arguments)
 
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
