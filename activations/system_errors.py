@@ -1,4 +1,4 @@
-"""Errors of the operating system and of the HDF5 library, in words of our own."""
+"""Errors of the operating system, of the HDF5 library, and of Python's reader of JSON, in words of our own."""
 
 import errno
 import os
@@ -36,6 +36,15 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror is None and not _is_of_hdf5(error):
         return " ".join(str(error).split())[:_SHOWN_CHARS] or "the system does not say why"
     return "the HDF5 library failed; the disk may be full, or the file damaged"
+
+
+def json_reason(error: ValueError | RecursionError) -> str:
+    """Return why a text is not read as JSON."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if "integer string conversion" in str(error):
+        return "a number in it has thousands of digits"
+    return str(error)[:120]
 
 
 def reason_of_process(error: OSError) -> str:

@@ -5,11 +5,14 @@
 
 After SIGTERM, SIGINT or SIGHUP a command must have said so in one line, with the status of the signal, and have left
 nothing that was not there before, except for what it says that it continues. After SIGKILL too, a file is complete or
-absent, and the same command again, with `--resume` for a training, writes the same bytes. Each trial is a line of
-`stopping.jsonl`, with its seed; a later run continues where an earlier one was stopped.
+absent, and the same command again, with `--resume` for a training, writes the same bytes; only the time of day in a
+recording, and in a model how long its training took, may differ. Each trial is a line of `stopping.jsonl`, with its
+seed; a later run continues where an earlier one was stopped. Signals come at any moment of the time that a command
+takes undisturbed, so that some come before Python has begun (their status is minus the signal) or when all is done (0).
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -18,24 +21,27 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
+import h5py
 import torch
 from torch import nn
 
 TEXT = Path(__file__).parents[1] / "probe" / "data" / "python.py.txt"
 RESULTS = Path(__file__).with_name("stopping.jsonl")
-N_CHARS = 12_000
+N_CHARS = 8_000
 MADE_FIRST = (
     "train text.txt -o model.pt --units 16 --layers 1 --epochs 20 --lanes 4 --steps 32 --seed 1",
     "extract model.pt text.txt -o activations.h5 --sites hidden,cell",
     "fit in_quotes activations.h5 --controls none --save probes.npz",
 )
-READ = "activations.h5 --model model.pt --text text.txt --seed 1"
+READ = "--model model.pt --text text.txt --seed 1"
 COMMANDS = {
-    "train": "train text.txt -o new.pt --units 16 --layers 1 --epochs 6 --lanes 8 --seed 1",
-    "sweep": "sweep text.txt -o new --cell lstm,gru --layers 1 --hidden 8 --epochs 2 --lanes 8",
+    "train": "train text.txt -o new.pt --units 16 --layers 1 --epochs 4 --lanes 8 --seed 1",
+    "sweep": "sweep text.txt -o new --cell lstm,gru --layers 1 --hidden 8 --epochs 1 --lanes 8",
     "import": "import theirs.pt -o new.pt --vocab json:vocab.json",
     "extract": "extract model.pt text.txt -o new.h5 --sites hidden,cell",
     "sample": "sample model.pt --seed 1 --json",
@@ -53,13 +59,16 @@ COMMANDS = {
     "impulse": f"impulse in_quotes {READ} --json",
     "orders": f"orders in_quotes {READ} --chars 500 --random 2 --json",
     "perturb": f"perturb in_quotes {READ} --places 20 --json",
-    "story": f"story {READ} --chars 1000 -o new.html",
+    "story": f"story in_quotes {READ} --chars 1000 -o new.html",
     "report": f"report {READ} -H in_quotes -o new.html",
     "view": "view in_quotes activations.h5 --top 1 -o new.html",
     "plot-ranking": "plot ranking in_quotes activations.h5 -o new.png",
     "plot-matrix": "plot matrix in_quotes in_comment activations.h5 -o new.png",
-    "plot-weights": "plot weights --probe probes.npz activations.h5 -o new.png",
+    "plot-weights": "plot weights --probe probes.npz -o new.png",
 }
+_UNREADABLE = "cannot be read"
+_OF_NOW = ("date", "attributes_checksum")
+_TIMED = ("train", "sweep", "extract")  # commands that print how long they took
 _CONTINUED = ("new.training", "new", "new.part", "cache")  # of trainings, sweeps, recordings and labels
 
 
@@ -75,21 +84,54 @@ def probe(folder: Path, command: str) -> "subprocess.Popen[str]":
     )
 
 
-def run(folder: Path, command: str) -> str:
-    """Run a command to its end, and return what it prints."""
+def run(folder: Path, command: str) -> tuple[str, str]:
+    """Run a command to its end, and return what it prints on standard output and error."""
     with probe(folder, command) as process:
         output, complaints = process.communicate()
     if process.returncode:
         raise RuntimeError(f"{command} ended with {process.returncode}: {complaints[-2000:]}")
-    return output
+    return output, complaints
 
 
-def written(folder: Path) -> dict[str, bytes]:
-    """Return the new files of a folder that are results: models, recordings, tables, pictures."""
+def written(folder: Path) -> dict[str, str]:
+    """Return hashes of the new files of a folder that are results: models, recordings, tables, pictures."""
     suffixes = (".pt", ".h5", ".npz", ".csv", ".png", ".html")
     files = [path for path in sorted(folder.rglob("new*")) if path.is_file() and path.suffix in suffixes]
     files += sorted((folder / "new").glob("*.pt")) if (folder / "new").is_dir() else []
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    hashes = {}
+    for path in files:
+        try:
+            hashes[str(path.relative_to(folder))] = content_hash(path)
+        except (OSError, RuntimeError, ValueError, EOFError, LookupError, UnpicklingError) as error:
+            hashes[str(path.relative_to(folder))] = f"{_UNREADABLE}: {error}"
+    return hashes
+
+
+def content_hash(path: Path) -> str:
+    """Hash a file, but for the time of day in a recording, and in a model how long its training took."""
+    if path.suffix == ".pt":
+        checkpoint = torch.load(path, weights_only=True)
+        checkpoint.get("training", {}).pop("seconds", None)
+        return hashlib.sha256(repr(sorted(_leaves(checkpoint))).encode()).hexdigest()
+    if path.suffix == ".h5":
+        with h5py.File(path) as file:
+            parts = [(name, str(value)) for name, value in file.attrs.items() if name not in _OF_NOW]
+            names: list[str] = []
+            file.visit(names.append)
+            datasets = [(name, file[name]) for name in names if isinstance(file[name], h5py.Dataset)]
+            parts += [(name, f"{data.dtype} {data.shape} {data[()].tobytes().hex()}") for name, data in datasets]
+        return hashlib.sha256(repr(sorted(parts)).encode()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what a checkpoint has, with its place in it; tensors as their bytes."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _leaves(part, f"{name}/{key}")
+    else:
+        is_tensor = isinstance(value, torch.Tensor)
+        yield name, str((value.dtype, value.shape, value.numpy().tobytes())) if is_tensor else repr(value)
 
 
 def prepare(folder: Path) -> None:
@@ -108,12 +150,14 @@ def prepare(folder: Path) -> None:
 
 
 def undisturbed(folder: Path, inputs: Path, command: str) -> dict[str, Any]:
-    """Run a command once to compile and once to measure; return what it writes, what it prints, and its seconds."""
-    for _ in range(2):
+    """Run a command, once more if loops were compiled; return what it writes, what it prints, and its seconds."""
+    is_compiled = False
+    while not is_compiled:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(inputs, folder)
         start = time.monotonic()
-        output = run(folder, command)
+        output, complaints = run(folder, command)
+        is_compiled = "compiling, once" not in complaints
     return {"files": written(folder), "output": output, "seconds": time.monotonic() - start}
 
 
@@ -131,7 +175,8 @@ def trial(folder: Path, inputs: Path, name: str, usual: dict[str, Any], number: 
     took_s = time.monotonic() - sent
     faults = faults_of_end(number, process.returncode, complaints)
     for file, content in written(folder).items():  # a training writes the best model so far after each round
-        if name != "train" and Path(file).parts[0] not in _CONTINUED and content != usual["files"].get(file):
+        may_differ = name == "train" or Path(file).parts[0] in _CONTINUED
+        if content.startswith(_UNREADABLE) or (not may_differ and content != usual["files"].get(file)):
             faults.append(f"{file} is half written")
     left = {path.name for path in folder.iterdir()} - before - set(usual["files"])
     if number != signal.SIGKILL:
@@ -164,12 +209,12 @@ def faults_of_rerun(folder: Path, name: str, usual: dict[str, Any]) -> list[str]
     elif (folder / "new.training").exists() or (name == "import" and (folder / "new.pt").exists()):  # it had ended
         command += " --overwrite"
     try:
-        output = run(folder, command)
+        output, _ = run(folder, command)
     except RuntimeError as error:
         return [str(error)]
     files = written(folder)
     faults = [f"{file} differs" for file in usual["files"] | files if files.get(file) != usual["files"].get(file)]
-    return faults if output == usual["output"] or name in ("train", "sweep") else [*faults, "its output differs"]
+    return faults if output == usual["output"] or name in _TIMED else [*faults, "its output differs"]
 
 
 def main() -> None:
@@ -183,6 +228,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     asked = parser.parse_args()
     folder = asked.folder.absolute()
+    for word in asked.signals:
+        if word != "KILL":
+            signal.signal(getattr(signal, f"SIG{word}"), signal.SIG_DFL)  # commands inherit a signal that is ignored
     if not (folder / "inputs").exists():
         prepare(folder / "inputs")
     lines = asked.results.read_text(encoding="utf-8").splitlines() if asked.results.exists() else []
@@ -204,8 +252,12 @@ def main() -> None:
             sys.stdout.write(f"{json.dumps(done[-1])}\n")
             sys.stdout.flush()
     faulty = [row for row in done if row["faults"]]
-    longest = max(row["took_s"] for row in done if row["signal"] != "SIGKILL") if done else 0
-    sys.stdout.write(f"{len(done)} trials, {len(faulty)} with faults; the longest end took {longest:.1f} s\n")
+    longest = max((row["took_s"] for row in done if row["signal"] != "SIGKILL"), default=0.0)
+    n_late = sum(row["status"] == 0 for row in done)
+    sys.stdout.write(
+        f"{len(done)} trials, {len(faulty)} with faults; the longest end took {longest:.1f} s; "
+        f"{n_late} commands were done before the signal came\n"
+    )
     sys.exit(bool(faulty))
 
 

@@ -79,7 +79,8 @@ def _run(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
     except BaseException as error:
         line = error.lineno if isinstance(error, SyntaxError) else _last_line(error, path)
-        sentence = f"{path} failed in line {line}: {failure(error, ())}"
+        where = f" in line {line}" if line else ""  # which Python does not know of a file that is no text
+        sentence = f"{path} failed{where}: {failure(error, ())}"
         if interrupt := interruption(error):
             interrupt.add_note(sentence)
             raise interrupt from None

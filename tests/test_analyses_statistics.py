@@ -2,6 +2,7 @@
 
 import inspect
 import pkgutil
+import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
@@ -368,6 +369,18 @@ def test_a_damaged_file_is_noticed(world: World, tmp_path: Path) -> None:
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(AnalysisError, match="damaged"):
         load(path, statistic, belongs)
+
+
+def test_a_file_that_would_unpack_to_more_than_its_size_is_refused_before_it_does(world: World, tmp_path: Path) -> None:
+    path, statistic = tmp_path / "a.npz", world.products()
+    np.savez_compressed(path, header=np.zeros(100_000_000, np.uint8))
+    tracemalloc.start()
+    try:
+        with pytest.raises(AnalysisError, match="is compressed, and so is not a saved statistic"):
+            load(path, statistic, {})
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 class Largest:

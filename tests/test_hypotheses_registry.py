@@ -162,6 +162,8 @@ def test_a_hypothesis_in_a_file_is_found(tmp_path: Path) -> None:
         ("x = 1\n1 / 0\n", "mine.py failed in line 2: ZeroDivisionError"),
         ("def f(:\n", "mine.py failed in line 1: SyntaxError"),
         ("import nowhere\n", "failed in line 1: ModuleNotFoundError"),
+        ("x = 1\0\n", "mine.py failed: SyntaxError: source code string cannot contain null bytes"),
+        ("# coding: nonsense\n", "mine.py failed: SyntaxError: unknown encoding: nonsense"),
         ("def other(text): ...\n", "has no hypothesis named 'f'"),
         ("f = 3\n", "is a int, not a function"),
     ],

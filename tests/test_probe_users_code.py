@@ -33,7 +33,12 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> str:
         return show("", "").stdout
 
 
-@pytest.mark.parametrize(("at_import", "when_called"), [(LOUD, ""), ("", LOUD)])
+LOUD_BYTES = (
+    "sys.stdout.buffer.write('\\x1b[2J noise \\u202e\\n'.encode()); sys.stderr.buffer.write(b'\\x1b]0;title\\x07')"
+)
+
+
+@pytest.mark.parametrize(("at_import", "when_called"), [(LOUD, ""), ("", LOUD), (LOUD_BYTES, ""), ("", LOUD_BYTES)])
 def test_what_is_printed_is_shown_with_signs(at_import: str, when_called: str, usual: str) -> None:
     done = show(at_import, when_called)
     assert (done.returncode, done.stdout) == (0, usual)

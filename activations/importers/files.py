@@ -24,7 +24,7 @@ from activations.importers.keras.files import is_keras_zip, read_hdf5, read_kera
 from activations.importers.torch7.contents import torch7_contents
 from activations.importers.torch7.reading import is_torch7
 from activations.recordings.foreign_hdf5 import SIGNATURE
-from activations.system_errors import reason
+from activations.system_errors import json_reason, reason
 
 _MAX_JSON_BYTES = 400_000_000
 _MAX_JSON_LISTS = 1_000_000
@@ -202,7 +202,7 @@ def _read_json(file: BinaryIO, size: int) -> Any:
     try:
         return json.loads(content, object_pairs_hook=_as_dict)
     except (ValueError, RecursionError) as error:
-        raise ActivationError(f"it is no JSON ({str(error)[:120]})") from error
+        raise ActivationError(f"it is no JSON ({json_reason(error)})") from error
 
 
 def _as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -269,7 +269,8 @@ class Corpus:
             ]
         if all(document.n_chars < 2 for document in documents):
             raise ActivationError(
-                "every document has only one character; a model needs at least two to predict one from the other"
+                "every document has only one character; a model needs at least two characters to predict one from "
+                "the other"
             )
         return Corpus(self.codes, tuple(documents))
 
@@ -289,7 +290,9 @@ class Corpus:
         for name, n_chars in zip(labels, lengths, strict=True):
             if n_chars < 2:
                 problem = "is empty" if n_chars == 0 else "has only one character"
-                raise ActivationError(f"{name} {problem}; a model needs at least two to predict one from the other")
+                raise ActivationError(
+                    f"{name} {problem}; a model needs at least two characters to predict one from the other"
+                )
             documents.append(Document(name, start, n_chars))
             start += n_chars
         return cls(concatenate_codes(pieces), tuple(documents))

@@ -115,12 +115,17 @@ def _spelled(statistic: AnyStatistic) -> str:
 def _read(path: Path) -> tuple[State, dict[str, Any]]:
     check_is_file(path, "saved statistic")
     try:
+        with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise AnalysisError(f"{path} is compressed, and so is not a saved statistic; collect it again")
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop(_HEADER).tobytes())
+    except AnalysisError:
+        raise
     except OSError as error:
         raise AnalysisError(f"cannot read {path}: {reason(error)}") from error
-    except _DAMAGES as error:
+    except (*_DAMAGES, MemoryError) as error:
         raise AnalysisError(f"{path} is damaged, or is not a saved statistic; collect it again") from error
     is_header = isinstance(header, dict) and isinstance(header.get("belongs"), dict) and "sha256" in header
     if not is_header or header.get("format") != _FORMAT:

@@ -1,7 +1,8 @@
 """What users' code prints: it goes to standard error, as text that moves no cursor, and not without end."""
 
 import sys
-from typing import Any, TextIO
+from collections.abc import Callable
+from typing import Any, BinaryIO, TextIO
 
 _OURS = frozenset({"probe", "activations", "analyses", "hypotheses", "typer", "rich", "click"})
 _MOST_CHARS = 10_000
@@ -22,10 +23,15 @@ class ForeignOutput:
 
     def write(self, text: str) -> int:
         """Write a text, or show it if other code prints it."""
-        if sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        if _is_called_by_ours():
             return self._stream.write(text)
         self._show(str(text))
         return len(text)
+
+    @property
+    def buffer(self) -> "_ForeignBytes":
+        """The stream of bytes below, guarded too."""
+        return _ForeignBytes(self._stream.buffer, self._show)
 
     def writelines(self, lines: Any) -> None:
         """Show lines, which no command prints in this way."""
@@ -51,6 +57,33 @@ class ForeignOutput:
         shown = "".join(char if char.isprintable() or char in "\n\t" else sign_of(char) for char in text[:left])
         self._error.write(shown if len(text) <= left else shown + _LEFT_OUT)
         self._error.flush()
+
+
+class _ForeignBytes:
+    """Lets bytes through that commands write, and shows those of any other code as `ForeignOutput` does."""
+
+    def __init__(self, stream: BinaryIO, show: Callable[[str], None]) -> None:
+        self._stream = stream
+        self._show = show
+
+    def write(self, content: Any) -> int:
+        """Write bytes, or show them if other code writes them."""
+        if _is_called_by_ours():
+            return self._stream.write(content)
+        shown = bytes(content)
+        self._show(shown.decode("utf-8", "replace"))
+        return len(shown)
+
+    def close(self) -> None:
+        """Do nothing: the command prints its results there."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _is_called_by_ours() -> bool:
+    """Is the function that asks this called by a command, or by what commands print with?"""
+    return sys._getframe(2).f_globals.get("__name__", "").partition(".")[0] in _OURS
 
 
 def guard_output() -> tuple[TextIO, TextIO]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.formats.flattening import flatten
+from activations.system_errors import json_reason
 
 SAFETENSORS = "safetensors"
 METADATA = "__metadata__"
@@ -47,7 +48,7 @@ def read_safetensors(file: BinaryIO, size: int) -> Contents:
     try:
         header = json.loads(file.read(n_header), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise ActivationError(f"its header is damaged ({str(error)[:100]})") from error
+        raise ActivationError(f"its header is damaged ({json_reason(error)})") from error
     if len(header) > _MAX_TENSORS:
         raise ActivationError(f"it claims to have {len(header):,} tensors; no character model has that many")
     metadata = header.pop(METADATA, {})

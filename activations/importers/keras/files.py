@@ -12,6 +12,7 @@ from typing import Any
 from activations.errors import ActivationError
 from activations.importers.contents import ArrayRole, Contents, may_be_learned, may_be_weights
 from activations.recordings.foreign_hdf5 import Attribute, ForeignHDF5, read_foreign_hdf5
+from activations.system_errors import json_reason
 
 CONFIG = "keras.config"
 VERSION = "keras.version"
@@ -161,7 +162,7 @@ def _parsed(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ActivationError(f"{name} is no JSON ({str(error)[:120]})") from error
+        raise ActivationError(f"{name} is no JSON ({json_reason(error)})") from error
 
 
 def _decoded(content: bytes) -> str:
