@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain, islice
-from threading import Condition, RLock, Thread, current_thread
+from threading import Condition, RLock, Thread, current_thread, local
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -14,29 +14,42 @@ from activations.cores import n_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_local = local()  # `share_of_cores`, in threads that share the cores with others of ours
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield what `work` makes of each item, in their order, while as many items as there are cores are worked on.
 
     Matrix products within take one thread each: sharing a small product costs more than it saves. The items are
-    taken in the thread of the caller, at most two for each core ahead.
+    taken in the thread of the caller, at most two for each core ahead. Where the caller has a core to itself, as in
+    what `work` does or in `long_jobs` beside others, they are also worked on there, one after another.
     """
     rest = iter(items)
     first = list(islice(rest, 2))
-    if len(first) < 2:  # another thread would not be faster
+    n_threads = n_threads_here()
+    if len(first) < 2 or n_threads < 2:  # another thread would not be faster
         with one_thread_each():
-            yield from map(work, first)
+            yield from map(work, chain(first, rest))
         return
-    n_threads = n_cores()
     waiting: deque[Future[Result]] = deque()
-    with one_thread_each(), ThreadPoolExecutor(n_threads) as pool:
+    with one_thread_each(), ThreadPoolExecutor(n_threads, initializer=share_cores, initargs=(lambda: 1,)) as pool:
         for item in chain(first, rest):
             waiting.append(pool.submit(work, item))
             if len(waiting) > 2 * n_threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def n_threads_here() -> int:
+    """Return how many threads compute at the same time for the thread that asks: as many as there are cores for it."""
+    share: Callable[[], int] | None = getattr(_local, "share_of_cores", None)
+    return n_cores() if share is None else share()
+
+
+def share_cores(share: Callable[[], int]) -> None:
+    """Let this thread compute from now on with as many threads as `share` returns when it is called."""
+    _local.share_of_cores = share
 
 
 class ReentrantLock:

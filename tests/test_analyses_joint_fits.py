@@ -20,11 +20,12 @@ from analyses.probing.designs.characters import CharacterDesign
 from analyses.probing.designs.design import Design, tiles_of
 from analyses.probing.designs.units import UnitDesign
 from analyses.probing.fitting.joint_fits import fit_probes, mean_losses
-from analyses.probing.fitting.losses import logistic
+from analyses.probing.fitting.losses import LogisticLabels, logistic
 from analyses.probing.fitting.problems import FittedProbe, Problem, SolverOptions
 from analyses.probing.fitting.responses import Response
 from analyses.probing.fitting.second_order import hessians, row_samples
 from analyses.probing.fitting.second_order.hessians import Hessian, Sample
+from analyses.probing.fitting.second_order.newton import Newton
 from analyses.probing.fitting.second_order.row_samples import systematic_sample
 from hypotheses.labels import Kind
 
@@ -571,13 +572,39 @@ def test_a_systematic_sample_is_drawn_as_by_counting_whole_numbers(
 )
 def test_the_logistic_loss_is_that_of_numpy(z: list[float], seed: int, dtype: str) -> None:
     rng = np.random.default_rng(seed)
-    logits = np.array(z, dtype)[:, None]
-    y, weights = rng.integers(0, 2, logits.shape).astype(dtype), rng.integers(0, 3, logits.shape).astype(dtype)
-    residuals, losses, second = logistic(logits, y, weights)
+    logits = rng.permuted(np.repeat(np.array(z, dtype)[:, None], 3, axis=1), axis=0)
+    labels, masks = rng.integers(-1, 2, (len(z), 2)).astype(np.int8), rng.random((len(z), 2)) < 0.7
+    of_probes = LogisticLabels(np.array([0, 1, 1]), np.array([0, 0, 1]), rng.integers(1, 4, (3, 2)).astype(dtype))
+    row_weights = rng.integers(1, 3, len(z)).astype(dtype) if seed % 2 else None
+    of_rows = logistic(logits, labels, masks, row_weights, of_probes)
+    y = labels[:, of_probes.label]
+    weights = masks[:, of_probes.mask] * (y >= 0) * of_probes.weights[np.arange(3), y]
+    if row_weights is not None:
+        weights = weights * row_weights[:, None]
+    y = np.maximum(y, 0)
     exact = logits.astype(np.float64)
     p = 1 / (1 + np.exp(-exact))
     precision = 1e-12 if dtype == "f8" else 1e-5
-    np.testing.assert_allclose(residuals, (p - y) * weights, rtol=precision, atol=precision)
+    np.testing.assert_allclose(of_rows.residuals, (p - y) * weights, rtol=precision, atol=precision)
     expected = ((np.logaddexp(0, exact) - y * exact) * weights).sum(axis=0)
-    np.testing.assert_allclose(losses, expected, rtol=precision, atol=1e-37)  # below it float32 is subnormal
-    np.testing.assert_allclose(second, p * (1 - p) * weights, rtol=precision, atol=precision)
+    np.testing.assert_allclose(of_rows.losses, expected, rtol=precision, atol=1e-37)  # below, float32 is subnormal
+    np.testing.assert_allclose(of_rows.curvatures, p * (1 - p) * weights, rtol=precision, atol=precision)
+    np.testing.assert_allclose(of_rows.residual_sums, of_rows.residuals.sum(axis=0, dtype="f8"), rtol=1e-12)
+    np.testing.assert_allclose(of_rows.curvature_sums, of_rows.curvatures.sum(axis=0, dtype="f8"), rtol=1e-12)
+
+
+def test_newton_steps_are_finite_where_no_row_of_a_sample_may_be_of_a_class() -> None:
+    """Its logits are so far off that its probability is 0, and with it all its second derivatives."""
+    rng = np.random.default_rng(0)
+    rows = np.hstack([rng.standard_normal((200, 4)), np.ones((200, 1))]).astype(np.float32)
+    coefficients = np.zeros((5, 3))
+    coefficients[-1, 2] = -1e4
+    hessian = hessians.hessian_of_classes(Sample(rows, np.ones(200)), coefficients)
+    assert not hessian.blocks[2].any()
+    l2 = np.repeat(np.append(np.ones(4), 0.0)[:, None], 3, axis=1)
+    gradient = rng.standard_normal((5, 3))
+    gradient[:, 1], gradient[:, 2] = -gradient[:, 0], 1e-16  # rounding
+    step = Newton(hessian, l2).solve(gradient)
+    error = hessian.times(step) + l2 * step - gradient
+    assert np.abs(error).max() < 0.5 * np.abs(gradient).max()
+    assert np.abs(step).max() < 10

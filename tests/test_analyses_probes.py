@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
 
 from activations.blocks import Source
+from activations.cores import THREADS
 from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
@@ -20,6 +21,7 @@ from activations.units import Site
 from analyses.curves import curve
 from analyses.errors import AnalysisError
 from analyses.probing import probes
+from analyses.probing.control_names import CONTROLS
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit, fit_units
 from analyses.probing.tasks import ProbeTask, probe_tasks
@@ -164,3 +166,24 @@ def test_labels_that_are_asked_for_together_go_to_the_disk_together(
         fit(recording, names, sites=[PLANTED["in_quotes"].site], options=FitOptions(penalty=1.0, label_memory=memory))
         of_command = targets_of(recording, names, memory_bytes=memory).made
     assert [type(target.labels) for target in [*seen, *of_command]] == [LabelsOnDisk] * 4
+
+
+def test_fits_side_by_side_give_the_same_as_one_after_another(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in the same order, whatever the threads, and where memory holds only one site, or none."""
+    names, results = ["in_quotes", "position_in_line"], []
+    for n_threads, memory in (("1", 384 << 20), ("2", 384 << 20), ("3", 384 << 20), ("2", 1 << 10)):
+        monkeypatch.setenv(THREADS, n_threads)
+        with Recording(planted) as recording:
+            options = FitOptions(penalty=10.0, memory=memory)
+            results.append(fit(recording, names, controls=CONTROLS, options=options))
+    first, *others = results
+    assert len(first) == 2 * (3 * len(SITES) + 4)
+    for other in others:
+        assert [(result.hypothesis, result.site, result.control) for result in other] == [
+            (result.hypothesis, result.site, result.control) for result in first
+        ]
+    for other in others[:2]:
+        for result, expected in zip(other, first, strict=True):
+            np.testing.assert_array_equal(result.weights, expected.weights)
+            assert result.estimates.keys() == expected.estimates.keys()
+            assert result.selectivity == pytest.approx(expected.selectivity, abs=0, nan_ok=True)

@@ -1,9 +1,10 @@
 """Linear probes: all units of a site, any list of units, or controls that see no model, against labels."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 
 from activations.blocks import Source
 from activations.deprecation import renamed_keyword
@@ -12,13 +13,14 @@ from activations.site_names import AnySites, AnyUnits
 from activations.units import Unit, in_order, units_of
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import difference_of
+from analyses.long_jobs import long_jobs
 from analyses.named_parts import sites_among, units_among
 from analyses.probing.control_names import CHARS, CONTEXT, CONTROLS, POSITION
 from analyses.probing.controls import TASKS, control_labels
 from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.designs.characters import CharacterDesign
 from analyses.probing.designs.position import PositionDesign
-from analyses.probing.designs.units import UnitDesign
+from analyses.probing.designs.units import UnitDesign, raw_dtype
 from analyses.probing.kept_probes import Probe
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from analyses.probing.results import ProbeResult
@@ -30,6 +32,8 @@ from analyses.targets.splits import TRAIN
 from analyses.targets.target import Target
 
 LAST_CHARACTERS = (1, 5, 20)
+Fit = Callable[[Progress], list[tuple[int, ProbeResult]]]
+"""A function that fits the probes which see one design, and returns each result with the number of its hypothesis."""
 _ORDER_OF_RESULTS = (None, *TASKS, CHARS, POSITION)
 
 
@@ -92,22 +96,16 @@ def fit_units(
     targets = targets_for(source, hypotheses, options.label_memory)
     if not targets:
         return []
-    numbers_of_characters = LAST_CHARACTERS if CHARS in controls else ()
     unit_lists = [units_among(source, design) for design in designs]
-    n_steps = len(designs) + len(numbers_of_characters)
     sites = in_order(source.sites, (unit.site for units in unit_lists for unit in units))
-    results: list[tuple[int, ProbeResult]] = []  # with the number of the hypothesis
     with within_budget(source, sites, targets[0].split, options.budget, progress) as recording:
         tasks = probe_tasks(recording, targets, options)
         tasks += _control_tasks(source, tasks, [name for name in TASKS if name in controls], options)
-        for step, units in enumerate(unit_lists):
-            step_progress = partial(_report_step, progress, step, n_steps)
-            results += _fit_design(recording, units, tasks, options, step_progress)
-        for step, n_last in enumerate(numbers_of_characters, len(designs)):
-            step_progress = partial(_report_step, progress, step, n_steps)
-            results += enumerate(fit_characters(recording, targets, n_last, options, step_progress))
-        if POSITION in controls:
-            results += enumerate(fit_position(recording, targets, options))
+        fits: list[Fit] = [partial(_fit_design, recording, units, tasks, options) for units in reversed(unit_lists)]
+        fits = [*_fits_without_model(recording, targets, controls, options), *fits]  # the longest first
+        at_a_time = _designs_in_memory(recording, unit_lists, options)
+        fitted = long_jobs(fits, progress, at_a_time=at_a_time)
+    results = [result for of_design in reversed(fitted) for result in of_design]
     progress(1, 1)
     results.sort(key=lambda result: (result[0], _ORDER_OF_RESULTS.index(result[1].control)))
     return _with_selectivity([result for _, result in results])
@@ -155,6 +153,28 @@ def fit_position(
             for task, result in zip(group, fit_tasks(design, group, options, progress), strict=True):
                 results[task.index] = replace(result, site=POSITION, control=POSITION, raw_weights=result.weights)
     return [results[index] for index in range(len(targets))]
+
+
+def _fits_without_model(
+    source: Source, targets: Sequence[Target], controls: Collection[str], options: FitOptions
+) -> list[Fit]:
+    """Return functions that fit the controls which see no model, the longest first."""
+
+    def numbered(fit: Callable[[Progress], list[ProbeResult]], progress: Progress) -> list[tuple[int, ProbeResult]]:
+        return list(enumerate(fit(progress)))
+
+    numbers_of_characters = sorted(LAST_CHARACTERS, reverse=True) if CHARS in controls else ()
+    fits = [partial(fit_characters, source, targets, n_last, options) for n_last in numbers_of_characters]
+    if POSITION in controls:
+        fits.append(partial(fit_position, source, targets, options))
+    return [partial(numbered, fit) for fit in fits]
+
+
+def _designs_in_memory(source: Source, unit_lists: Sequence[Sequence[Unit]], options: FitOptions) -> int:
+    """Return how many of the designs may be in memory together, or 1 if one of them has to be read in every pass."""
+    n_rows = sum(map(len, available_runs(source)))
+    sizes = sorted(n_rows * len(units) * raw_dtype(source, units).itemsize for units in unit_lists)
+    return max(1, sum(total <= options.memory for total in accumulate(reversed(sizes))))
 
 
 def _control_tasks(
@@ -219,11 +239,6 @@ def _name_of_units(source: Source, units: Sequence[Unit]) -> str:
     if len(sites) == 1 and len(units) == source.sites[units[0].site]:
         return str(sites.pop())
     return str(units[0]) if len(units) == 1 else f"{len(units)} units"
-
-
-def _report_step(progress: Progress, step: int, n_steps: int, done: int, total: int) -> None:
-    """Report what is done of one step as a share of all steps."""
-    progress(int(1000 * (step + min(done / max(total, 1), 1.0))), 1000 * n_steps)
 
 
 def _with_selectivity(results: Sequence[ProbeResult]) -> list[ProbeResult]:

@@ -75,8 +75,7 @@ class UnitDesign:
             columns = [column for column, unit in enumerate(self.units) if unit.site == site]
             indices = [self.units[column].index for column in columns]
             self._columns_of_sites.append((site, _as_index(columns), _as_index(indices)))
-        dtypes = {source.dtype(site) for site in self._sites}
-        self._raw_dtype = dtypes.pop() if len(dtypes) == 1 else self.dtype
+        self._raw_dtype = raw_dtype(source, units)
         self._runs = [range(self.n_rows)] if runs is None else runs
         self._run_offsets = list(accumulate(map(len, self._runs), initial=0))  # where each run starts in the cache
         n_available = self._run_offsets[-1]
@@ -143,6 +142,12 @@ class UnitDesign:
         for site, columns, indices in self._columns_of_sites:
             gathered[:, columns] = block.values[site][:, indices]
         return gathered
+
+
+def raw_dtype(source: Source, units: Sequence[Unit]) -> np.dtype[Any]:
+    """Return the dtype in which a `UnitDesign` keeps activations in memory: their own if all sites have the same."""
+    dtypes = {source.dtype(site) for site in {unit.site for unit in units}}
+    return dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
 
 
 def _as_index(columns: list[int]) -> slice | NDArray[np.int64]:

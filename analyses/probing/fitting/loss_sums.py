@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.probing.designs.design import Design, Tile
-from analyses.probing.fitting.losses import column_sums, logistic, softmax, squared
+from analyses.probing.fitting.losses import LogisticLabels, LossesOfRows, logistic, softmax, squared
 from analyses.probing.fitting.objectives import Objective
 from analyses.probing.fitting.second_order.hessians import Sample
 from analyses.probing.fitting.second_order.row_samples import RowSampler
+from analyses.probing.fitting.tile_labels import LabelsOfTile, TileLabels
 from analyses.targets.row_runs import RowMask
 from analyses.threads import in_threads
 
@@ -26,50 +27,45 @@ class _Batch:
         columns: The columns of their outputs, among those of all batches.
     """
 
-    def __init__(self, columns: slice, objectives: Sequence[Objective], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, columns: slice, objectives: Sequence[Objective], labels: TileLabels, dtype: np.dtype[Any]
+    ) -> None:
         self.columns = columns
         self._kind = objectives[0].response.kind
-        self._masks = [objective.problem.rows for objective in objectives]
-        self._responses = list({id(objective.response): objective.response for objective in objectives}.values())
-        index = {id(response): n for n, response in enumerate(self._responses)}
-        self._response_of_probe = [index[id(objective.response)] for objective in objectives]
-        class_weights = np.stack([objective.class_weights for objective in objectives]).astype(dtype)
-        self._class_weights = None if (class_weights == 1).all() else class_weights
+        self._masks = np.array([objective.problem.rows for objective in objectives])
+        self._labels = np.array([labels.number(objective.response) for objective in objectives])
+        self._class_weights = np.stack([objective.class_weights for objective in objectives]).astype(dtype)
 
     def losses(
-        self, z: NDArray[Any], rows: slice, masks: NDArray[np.bool_], weights: NDArray[Any] | None
-    ) -> tuple[NDArray[Any], Array, NDArray[Any], NDArray[Any]]:
+        self, z: NDArray[Any], labels: LabelsOfTile, weights: NDArray[Any] | None
+    ) -> tuple[LossesOfRows, NDArray[Any] | None]:
         """Compute the losses of outputs, and their derivatives.
 
         Args:
             z: (n_rows, n_outputs) outputs of all probes of the batch.
-            rows: The rows that they are for.
-            masks: (n_rows, n_masks) the sets of rows that probes are fitted to.
-            weights: Weights of all rows; None: all weigh 1.
+            labels: The labels of the rows.
+            weights: (n_rows,) weights of the rows; None: all weigh 1.
 
         Returns:
-            Residuals (n_rows, n_outputs), summed losses (n_probes,), curvatures (n_rows, n_outputs), and the weights
-            (n_rows, n_probes) that rows have for each probe.
+            The losses, and, if there are several classes, (n_rows,) the weights that the rows have.
         """
-        is_numeric = self._kind == "numeric"
-        y = side_by_side(
-            [response.at(rows) - response.centre if is_numeric else response.at(rows) for response in self._responses]
-        )
-        if len(self._response_of_probe) > 1:
-            y = y[:, self._response_of_probe]
-        if is_numeric:
-            y = y.astype(z.dtype)
-        present = ~np.isnan(y) if is_numeric else y >= 0
-        row_weights = (masks[:, self._masks] & present).astype(z.dtype)
+        if self._kind == "binary":
+            of_probes = LogisticLabels(self._labels, self._masks, self._class_weights)
+            return logistic(z, labels.binary, labels.masks, weights, of_probes), None
+        if self._kind == "numeric":
+            y = labels.numeric[:, self._labels]
+            is_missing = np.isnan(y)
+            row_weights = (labels.masks[:, self._masks] & ~is_missing).astype(z.dtype)
+            if weights is not None:
+                row_weights *= weights[:, None]
+            return squared(z, np.where(is_missing, z.dtype.type(0), y), row_weights), None
+        classes = labels.classes[int(self._labels[0])]
+        is_used = labels.masks[:, self._masks[0]] & (classes >= 0)
+        classes = np.where(is_used, classes, 0)
+        row_weights = self._class_weights[0, classes] * is_used
         if weights is not None:
-            row_weights *= weights[rows, None]
-        y = np.where(present, y, 0)
-        if self._class_weights is not None:
-            row_weights *= self._class_weights[np.arange(len(self._class_weights)), y]
-        if self._kind == "categorical":
-            return *softmax(z, y[:, 0], row_weights[:, 0]), row_weights
-        loss = logistic if self._kind == "binary" else squared
-        return *loss(z, y.astype(z.dtype), row_weights), row_weights
+            row_weights *= weights
+        return softmax(z, classes, row_weights), row_weights
 
 
 class PassSums(NamedTuple):
@@ -97,6 +93,7 @@ class _Layout(NamedTuple):
         ends: (n_probes,) the end of each probe's columns, in that order.
         columns: The columns of each probe, by its number.
         batches: Probes of one kind.
+        batch_of_probe: The number of each probe's batch, by its number.
     """
 
     numbers: list[int]
@@ -104,6 +101,7 @@ class _Layout(NamedTuple):
     ends: NDArray[np.int64]
     columns: dict[int, slice]
     batches: list[_Batch]
+    batch_of_probe: dict[int, int]
 
 
 class _TileSums(NamedTuple):
@@ -137,12 +135,13 @@ class LossSums:
             weights: (n_rows,) weights of the rows; None: all weigh 1.
         """
         self.objectives = objectives
-        self._design, self._masks = design, masks
+        self._design = design
         self._weights = None if weights is None else weights.astype(design.dtype)
         self.wanted = np.zeros(design.n_rows, np.bool_)
         for number in sorted({objective.problem.rows for objective in objectives}):
             self.wanted |= masks[number][:]
         self.sampler = RowSampler(design, self.wanted)
+        self._labels = TileLabels([objective.response for objective in objectives], masks, design.dtype)
         self._last_layout: _Layout | None = None
 
     def sums(
@@ -176,13 +175,14 @@ class LossSums:
         losses, gradients = np.zeros(len(numbers)), np.zeros(weights.shape)
         intercept_gradients, intercept_curvatures = np.zeros(len(intercepts)), np.zeros(len(intercepts))
         samples: dict[int, list[Sample]] = {number: [] for number in expected}
+        n_sampled = dict.fromkeys(expected, 0)
         with np.errstate(invalid="ignore"):
             for of_tile in in_threads(sum_tile, self._design.tiles(self.wanted)):
                 losses += of_tile.losses
                 gradients += of_tile.gradients
                 intercept_gradients += of_tile.intercept_gradients
                 intercept_curvatures += of_tile.intercept_curvatures
-                self._add_samples(samples, dict(zip(expected, of_tile.samples, strict=True)))
+                self._add_samples(samples, n_sampled, dict(zip(expected, of_tile.samples, strict=True)))
         back = np.argsort(layout.order)
 
         def by_probe(sums: Array) -> list[Array]:
@@ -196,30 +196,30 @@ class LossSums:
 
     def _sum_tile(self, tile: Tile, z: NDArray[Any], layout: _Layout, expected: Mapping[int, Array]) -> _TileSums:
         """Sum losses and derivatives over one tile, given the outputs (n_rows, n_outputs) of all probes."""
-        masks = side_by_side([mask[tile.rows] for mask in self._masks])
-        residuals, losses = np.empty_like(z), []
-        curvatures, row_weights = np.zeros_like(z), np.zeros_like(z)
-        for batch in layout.batches:
-            columns = batch.columns
-            residuals[:, columns], loss, curvatures[:, columns], row_weights[:, columns] = batch.losses(
-                z[:, columns], tile.rows, masks, self._weights
-            )
-            losses.append(loss)
-        samples = [
-            self.sampler.sample(
-                tile, curvatures[:, layout.columns[number]], row_weights[:, layout.columns[number]], curvature_sums
-            )
-            for number, curvature_sums in expected.items()
-        ]
+        labels = self._labels.of(tile.rows)
+        weights = None if self._weights is None else self._weights[tile.rows]
+        parts, row_weights = [], {}
+        for number, batch in enumerate(layout.batches):
+            losses, row_weights[number] = batch.losses(_columns_of(z, batch.columns), labels, weights)
+            parts.append(losses)
+        samples = []
+        for number, curvature_sums in expected.items():
+            columns, batch_number = layout.columns[number], layout.batch_of_probe[number]
+            first = layout.batches[batch_number].columns.start
+            curvatures = parts[batch_number].curvatures[:, columns.start - first : columns.stop - first]
+            samples.append(self.sampler.sample(tile, curvatures, row_weights[batch_number], curvature_sums))
+        residuals = parts[0].residuals if len(parts) == 1 else np.hstack([part.residuals for part in parts])
         return _TileSums(
-            np.concatenate(losses),
+            np.concatenate([part.losses for part in parts]),
             tile.transposed_times(residuals),
-            column_sums(residuals),
-            column_sums(curvatures),
+            np.concatenate([part.residual_sums for part in parts]),
+            np.concatenate([part.curvature_sums for part in parts]),
             samples,
         )
 
-    def _add_samples(self, samples: dict[int, list[Sample]], of_tile: Mapping[int, Sample]) -> None:
+    def _add_samples(
+        self, samples: dict[int, list[Sample]], n_sampled: dict[int, int], of_tile: Mapping[int, Sample]
+    ) -> None:
         """Append the samples of a tile to those before it; drop a probe whose samples become too large.
 
         Samples are too large where there is more curvature than was expected. The next pass expects as much.
@@ -227,8 +227,8 @@ class LossSums:
         for number, sample in of_tile.items():
             if number in samples:
                 samples[number].append(sample)
-                n_rows = sum(len(part.rows) for part in samples[number])
-                if not self.sampler.takes_all and n_rows > self.sampler.max_rows:
+                n_sampled[number] += len(sample.rows)
+                if not self.sampler.takes_all and n_sampled[number] > self.sampler.max_rows:
                     del samples[number]
 
     def _layout(self, numbers: list[int]) -> _Layout:
@@ -253,14 +253,16 @@ class LossSums:
             _Batch(
                 slice(columns[numbers[group[0]]].start, columns[numbers[group[-1]]].stop),
                 [self.objectives[numbers[index]] for index in group],
+                self._labels,
                 self._design.dtype,
             )
             for group in groups
         ]
-        self._last_layout = _Layout(numbers, order, ends, columns, batches)
+        batch_of_probe = {numbers[index]: number for number, group in enumerate(groups) for index in group}
+        self._last_layout = _Layout(numbers, order, ends, columns, batches, batch_of_probe)
         return self._last_layout
 
 
-def side_by_side(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """(n_rows, n_columns) columns side by side; a single one is not copied."""
-    return columns[0][:, None] if len(columns) == 1 else np.column_stack(columns)
+def _columns_of(numbers: NDArray[Any], columns: slice) -> NDArray[Any]:
+    """(n_rows, n) some columns, whose rows lie behind each other; all are not copied."""
+    return numbers if columns == slice(0, numbers.shape[1]) else np.ascontiguousarray(numbers[:, columns])

@@ -9,6 +9,8 @@ from analyses.probing.fitting.second_order.hessians import Hessian, centred
 Array = NDArray[np.float64]
 _MAX_STEPS = 500  # of conjugate gradients
 _PRECISION = 0.1  # relative precision of the decrease that conjugate gradients find
+_LEAST_SHARE = 1e-12  # of the largest curvature, by which that of any coefficient is measured at least
+_LEAST_SHARE_OF_CLASSES = 1e-6  # the same where blocks are only preconditioners
 
 
 class Newton:
@@ -30,14 +32,20 @@ class Newton:
         self._l2 = l2
         self._factors: list[tuple[Array, bool]] = []
         self._looseness = hessian.looseness(l2)
+        self._largest = max(float(np.diag(block).max()) for block in hessian.blocks)
+        self._least_share = _LEAST_SHARE if hessian.sample is None else _LEAST_SHARE_OF_CLASSES
         for block, l2_of_output in zip(hessian.blocks, l2.T, strict=True):
             self._factorise(block, l2_of_output)
 
     def _factorise(self, block: Array, l2: Array) -> None:
-        """Factorise the block of one output, to which as much is added as rounding asks for."""
+        """Factorise the block of one output, to which as much is added as rounding asks for.
+
+        The block of a class that no row of the sample may be of is 0. Compared with those of the others it is taken to
+        be a little more, so that rounding errors times its inverse are small.
+        """
         from scipy.linalg import cho_factor
 
-        diagonal = np.maximum(np.diag(block), 1e-12 * max(float(np.diag(block).max()), 1e-300))
+        diagonal = np.maximum(np.diag(block), self._least_share * max(self._largest, 1e-300))
         rounding = self.hessian.rounding
         while True:
             added = rounding * diagonal
@@ -90,6 +98,7 @@ class Newton:
             lambda v: centred(self._solve_blocks(v)),
             q,
             _MAX_STEPS,
+            reduction=self.hessian.rounding**2,  # further steps would follow rounding errors, and have no end
             is_solved=lambda solution, residual: missing(residual) <= _PRECISION * float(np.vdot(q, solution)),
         )
         return solution, missing(residual)

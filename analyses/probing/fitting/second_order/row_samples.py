@@ -68,7 +68,7 @@ class RowSampler:
         self.n_rows, self.max_rows = n_rows, 4 * _SAMPLES_OF_CLASSES * n_rows
         self.n_bytes = 4 * self._n_wanted if self._is_sparse else n_rows * self._n_columns * self._design.dtype.itemsize
 
-    def sample(self, tile: Tile, curvatures: NDArray[Any], row_weights: NDArray[Any], expected: Array) -> Sample:
+    def sample(self, tile: Tile, curvatures: NDArray[Any], row_weights: NDArray[Any] | None, expected: Array) -> Sample:
         """Draw rows of a tile in proportion to their curvature, so that few are enough, whatever is rare; or take all.
 
         The weighted sums of products of columns over the sample are estimates of those over all rows. The weights are
@@ -77,18 +77,17 @@ class RowSampler:
         Args:
             tile: The rows.
             curvatures: (n_rows, n_outputs) second derivatives of the loss of each row.
-            row_weights: (n_rows, n_outputs) weights of the rows.
+            row_weights: (n_rows,) weights of the rows, if there are several classes.
             expected: (n_outputs,) the sum that curvatures are expected to have over all tiles.
         """
-        has_classes = curvatures.shape[1] > 1
-        weights = row_weights[:, 0] if has_classes else curvatures[:, 0]
+        weights = curvatures[:, 0] if row_weights is None else row_weights
         if self._is_sparse:
             return Sample(np.empty((0, 0)), weights)
         x = tile.x  # type: ignore[attr-defined]
         if self.takes_all:
             x, weights = x.astype(np.float64), weights.astype(np.float64)
         else:
-            if has_classes:
+            if row_weights is not None:
                 sizes, rate = (curvatures / expected).mean(axis=1), float(_SAMPLES_OF_CLASSES * self.n_rows)
             else:
                 sizes, rate = weights, self.n_rows / float(expected[0])
