@@ -294,9 +294,9 @@ def test_units_are_ranked_for_classes_by_several_methods(run: Command, planted: 
 
 
 def test_a_unit_that_is_not_there_is_refused_before_any_labels_are_made(run: Command, planted: Path) -> None:
-    status, _, err = run("explain", "0/cell/9999", planted)
+    status, _, err = run("explain", "1/cell/9999", planted)
     assert status == 1
-    assert err.splitlines()[-1].startswith("error: 0/cell has ")
+    assert err.splitlines()[-1].startswith("error: 1/cell has ")
     assert "left out" not in err  # which is said of hypotheses that have labelled the text
 
 
