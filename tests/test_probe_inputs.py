@@ -114,7 +114,7 @@ def test_a_file_of_another_kind_is_called_what_it_is_where_a_model_is_expected(r
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (gzip.compress(b"0\n1\n"), "x.csv is compressed by gzip; labels are read from CSV, TSV or JSON Lines"),
+        (gzip.compress(b"0\n1\n", mtime=0), "x.csv is compressed by gzip; labels are read from CSV, TSV or JSON Lines"),
         (b"PK\x03\x04....", "x.csv is a zip archive, such as of Excel; labels are read from"),
         (b"PAR1....", "x.csv is a table in Parquet; labels are read from"),
     ],
