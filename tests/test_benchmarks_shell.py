@@ -29,6 +29,6 @@ def test_a_process_is_timed_to_its_end(shell: ModuleType) -> None:
     environment = shell.environment_of(shell.HERE)
     assert shell.take([sys.executable, "-c", "import time; time.sleep(0.3)"], environment).elapsed > 0.3
     busy = "import time\nwhile time.process_time() < 0.3: pass"
-    assert shell.take([sys.executable, "-c", busy], environment).of_processors > 0.29
+    assert shell.take([sys.executable, "-c", busy], environment).of_processors > 0.25
     with pytest.raises(RuntimeError, match="failed: no"):
         shell.take([sys.executable, "-c", "raise SystemExit('no')"], environment)

@@ -255,7 +255,8 @@ def test_in_a_pipe_there_is_a_line_now_and_then(
     lines = capsys.readouterr().err.splitlines()
     assert all(line.isprintable() and line.startswith("reading [red]x[/red]") for line in lines)
     assert 6 <= len(lines) <= 12
-    assert lines[0].endswith("0% after 10 s, about 1 h 0 min left (a note)")
+    assert lines[0].endswith("0% after 10 s (a note)")
+    assert lines[2].endswith("2% after 1 min, about 59 min left (a note)")
     assert lines[3].endswith("4% after 2 min, about 58 min left (a note)")
 
 

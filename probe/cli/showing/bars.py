@@ -14,7 +14,7 @@ Report = Callable[..., None]
 FIRST_LINE_S = 10.0
 """Seconds until the first line where there is no bar; each next one takes twice as long."""
 _LONGEST_PAUSE_S = 600.0
-_SHARE_TO_JUDGE_BY = 0.05  # of a step: of less, nothing can be said about the rest
+_SHARE_TO_JUDGE_BY = 0.01  # of a step: of less, nothing can be said about the rest
 _WIDE_COLUMNS = 100  # from which there is room for a long bar, and for notes
 _OTHER_COLUMNS = 32  # of a line with a bar: all but the bar, the step and the note
 _IS_QUIET = ContextVar("is_quiet", default=False)
