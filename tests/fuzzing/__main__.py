@@ -22,6 +22,9 @@ def main() -> None:
         "--seconds", type=float, default=float("inf"), help="stop after so many; else only when stopped"
     )
     parser.add_argument("--kinds", default=",".join(KINDS), help="kinds of case, separated by commas")
+    parser.add_argument(
+        "--no-commands", action="store_true", help="do not give recordings to commands too, which takes longer"
+    )
     parser.add_argument("--state", type=Path, help="a file that keeps the count; a run that has it is continued")
     given = parser.parse_args()
     tally = Tally(given.seed, given.first)
@@ -41,7 +44,7 @@ def _run(tally: Tally, folder: Path, given: argparse.Namespace) -> None:
     samples = make_samples(folder)
     began = said = time.monotonic()
     _say(f"seed {tally.seed}, from case {tally.n_cases:,}", tally, given.state)
-    for fault in run(tally, samples, folder, given.kinds.split(","), runs_commands=True):
+    for fault in run(tally, samples, folder, given.kinds.split(","), runs_commands=not given.no_commands):
         now = time.monotonic()
         if fault:
             _say(f"FAULT {fault}", tally, given.state)

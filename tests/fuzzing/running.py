@@ -5,7 +5,6 @@ import os
 import resource
 import shutil
 import signal
-import time
 import traceback
 import warnings
 from collections import Counter
@@ -90,17 +89,6 @@ def run(
         finally:
             process.kill()
             process.join()
-
-
-def run_for(seconds: float, tally: Tally, samples: Samples, folder: Path, **how: Any) -> None:
-    """Run cases for some seconds, and count them."""
-    end = time.monotonic() + seconds
-    lines = run(tally, samples, folder, **how)
-    try:
-        while time.monotonic() < end:
-            next(lines)
-    finally:
-        lines.close()
 
 
 def _answer(process: Any, pipe: Connection) -> str:
