@@ -4,7 +4,6 @@ They are kept as deviations from the mean, and merged by the formulas of Chan, G
 Statistician 37:242-247), so that nothing cancels however far the values are from 0.
 """
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from analyses.kernels import in_parallel
-from analyses.threads import in_threads
+from analyses.threads import do_in_threads
 
 _ROUNDING = 1e-12
 _COLUMNS = 256  # whose products one thread adds up
@@ -116,7 +115,7 @@ class Scatter:
                 products[first : first + _COLUMNS, :first] += new.T @ before
                 products[first : first + _COLUMNS, first : first + _COLUMNS] += new.T @ new
 
-        deque(in_threads(add, range(0, len(mean), _COLUMNS)), maxlen=0)
+        do_in_threads(add, range(0, len(mean), _COLUMNS))
 
     def merge(self, other: "Scatter") -> None:
         """Add the rows of another scatter to the same groups."""

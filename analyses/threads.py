@@ -41,6 +41,17 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
             yield waiting.popleft().result()
 
 
+def do_in_threads(work: Callable[[Item], object], items: Iterable[Item], *, is_worth_it: bool = True) -> None:
+    """Do `work` with each item for what it changes; see `in_threads`.
+
+    Args:
+        work: What to do; its results are dropped.
+        items: What it is done with.
+        is_worth_it: Whether there is enough to do for several threads.
+    """
+    deque(in_threads(work, items) if is_worth_it else map(work, items), maxlen=0)
+
+
 def n_threads_here() -> int:
     """Return how many threads compute at the same time for the thread that asks: as many as there are cores for it."""
     share: Callable[[], int] | None = getattr(_local, "share_of_cores", None)

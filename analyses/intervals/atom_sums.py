@@ -3,7 +3,6 @@
 Neighbouring characters share both state and label, so that atoms of the text, and not its characters, are the sample.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from analyses.threads import in_threads
+from analyses.threads import do_in_threads
 
 _MANY = 1 << 20  # values from which on it pays to share work among cores
 _ROWS, _UNITS = 32, 128  # of a tile, which stays in the cache while its products are added up
@@ -113,7 +112,7 @@ class JointSums:
             values = values.astype(np.float32)
         add = partial(_add_units, values, middle, y, self._n_labels, self.xy[cell], self.xx[cell])
         firsts = range(0, values.shape[1], _UNITS)
-        deque(in_threads(add, firsts) if values.size >= _MANY else map(add, firsts), maxlen=0)
+        do_in_threads(add, firsts, is_worth_it=values.size >= _MANY)
         self.y[cell] += y.sum(axis=1)
         self.yy[cell] += np.einsum("ij,ij->i", y, y)
 

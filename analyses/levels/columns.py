@@ -1,7 +1,6 @@
 """Levels unit by unit, for many characters at once, from what a source gives character by character."""
 
 import hashlib
-from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,7 +15,7 @@ from analyses.errors import AnalysisError
 from analyses.levels.binning import to_levels
 from analyses.levels.bins import Bins
 from analyses.levels.choosing_bins import bins_around
-from analyses.threads import ReentrantLock, in_threads
+from analyses.threads import ReentrantLock, do_in_threads
 
 REMEMBERED_BYTES = 1 << 28
 _LIVE_TILE_BYTES = 3 << 25
@@ -336,7 +335,7 @@ class Tiles:
             self._write_waiting()
 
     def _write_waiting(self) -> None:
-        deque(in_threads(lambda block: self._reader.write_levels(*block), self._waiting), maxlen=0)
+        do_in_threads(lambda block: self._reader.write_levels(*block), self._waiting)
         self._waiting, self._n_waiting = [], 0
 
     @property

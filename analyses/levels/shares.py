@@ -1,10 +1,9 @@
 """Compiled loops whose work is shared among the processor's cores."""
 
 import itertools
-from collections import deque
 from collections.abc import Callable
 
-from analyses.threads import in_threads
+from analyses.threads import do_in_threads
 
 _SHARES = 16  # so that no core waits long for the last of them
 _FEWEST_VALUES = 1 << 17  # of a share: a thread for fewer takes longer than it saves
@@ -23,4 +22,4 @@ def for_shares(n_rows: int, n_values: int, loop: Callable[[int, int], object]) -
     """
     n_shares = max(1, min(_SHARES, n_rows, n_values // _FEWEST_VALUES))
     borders = [n_rows * share // n_shares for share in range(n_shares + 1)]
-    deque(in_threads(lambda share: loop(*share), itertools.pairwise(borders)), maxlen=0)
+    do_in_threads(lambda share: loop(*share), itertools.pairwise(borders))

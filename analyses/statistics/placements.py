@@ -6,7 +6,6 @@ For each unit and label, 65,536 levels have two numbers of 32 bits each, first c
     second reading   place of the level among the positives   bin of the level, for AUCs within position groups
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from analyses.intervals.long_run import N_GROUPS, position_groups
 from analyses.levels.bins import N_LEVELS
 from analyses.levels.columns import Columns, Tile
 from analyses.levels.joint_labels import JointLabels, Labelled
-from analyses.threads import in_threads
+from analyses.threads import do_in_threads
 
 _AT_ONCE = 8  # units that a thread works on, with tables of 512 KiB each
 _MOST_UNITS = 512  # that are worked on in the same readings
@@ -153,7 +152,7 @@ class PlacementSums:
         labels = {number: self._joint.label(number, labelled.places) for number in numbers}
         step = _add_places if self._are_counted else _count
         work = partial(_work, step=step, labels=labels, labelled=labelled, levels=levels, groups=self._groups)
-        deque(in_threads(work, zip(self._pieces, self._tables, strict=True)), maxlen=0)
+        do_in_threads(work, zip(self._pieces, self._tables, strict=True))
 
     def merge(self, other: "PlacementSums") -> None:
         """Add what another statistic has seen of other characters."""
@@ -168,7 +167,7 @@ class PlacementSums:
     def end_reading(self) -> None:
         """Prepare for the next reading, or for the result."""
         if not self._are_counted:
-            deque(in_threads(lambda table: _counts_to_places(*table), self._tables), maxlen=0)
+            do_in_threads(lambda table: _counts_to_places(*table), self._tables)
         self._are_counted = True
 
     def result(self) -> dict[LabelColumns, Placements]:

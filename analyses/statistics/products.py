@@ -1,7 +1,6 @@
 """Sums of products of units with labels, by atom, which correlations and differences of means are made of."""
 
 import hashlib
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from analyses.levels.columns import not_numbers
 from analyses.targets.classes import Classes
 from analyses.targets.splits import ALL, GAP, TEST, TRAIN, Split
 from analyses.targets.target import Target
-from analyses.threads import in_threads
+from analyses.threads import do_in_threads
 from hypotheses.labelling.corpus_labels import CHUNK
 
 _MANY = 1 << 20  # values from which on it pays to share work among cores
@@ -115,7 +114,7 @@ class ProductSums:
 
         pieces = [(site, cell) for site in self._sums for cell in runs_by_cell]
         n_values = sum(block.values[site].size for site in self._sums)
-        deque(in_threads(add, pieces) if n_values >= _MANY else map(add, pieces), maxlen=0)
+        do_in_threads(add, pieces, is_worth_it=n_values >= _MANY)
 
     def _add_classes(self, block: Block, classes: Classes) -> None:
         n_classes, missing = self._labels.n_labels, self._labels.missing(block)

@@ -1,6 +1,5 @@
 """The design of a control without a model: the last few characters of the text."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from analyses.probing.designs.design import Basis, tiles_of
 from analyses.targets.row_runs import pieces_of_rows, value_counts
-from analyses.threads import in_threads
+from analyses.threads import do_in_threads
 
 _MAX_CHARACTERS = 255  # that have a column of their own; the others share one
 _TILE_ROWS = 8192  # more than in other designs, because a row has only `n_last` nonzero numbers
@@ -74,7 +73,7 @@ class CharacterDesign:
             used = row_weights[is_used].astype(np.float64)
             positions, starts = tile.positions[is_used], tile.starts[is_used]
             add = partial(_add_products, positions, starts, self._ids, self._n_characters, self.n_last, used, sums)
-            deque(in_threads(add, range(self.n_last)), maxlen=0)  # each adds to rows of its own
+            do_in_threads(add, range(self.n_last))  # each adds to rows of its own
             sums[-1, -1] += used.sum()
         diagonal = sums.diagonal().copy()
         sums = sums + sums.T

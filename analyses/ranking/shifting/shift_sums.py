@@ -1,6 +1,5 @@
 """Sums of products of units' ranks with shifted labels, whatever these are."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
@@ -15,7 +14,7 @@ from analyses.levels.columns import Columns
 from analyses.levels.counts import LevelCounts
 from analyses.levels.shares import for_shares
 from analyses.ranking.shifting.shifted_labels import ShiftedLabels
-from analyses.threads import in_threads
+from analyses.threads import do_in_threads
 
 _CHARS_AT_ONCE = 1 << 15
 _SHIFTED_BYTES = 1 << 28  # of all shifts of some labels, at `_CHARS_AT_ONCE` characters
@@ -70,7 +69,7 @@ class ShiftSums:
                     for columns, of_columns in ranks.items()
                     for units in _shares(columns.n_units)
                 )
-                deque(in_threads(_add_product, products), maxlen=0)
+                do_in_threads(_add_product, products)
                 some.clear()
 
     def merge(self, other: "ShiftSums") -> None:
