@@ -102,4 +102,4 @@ def test_a_full_disk_behind_standard_output_is_one_line() -> None:
             stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == "error: cannot write the output: No space left on device\n"
+    assert done.stderr == "error: cannot write the output: the disk is full\n"

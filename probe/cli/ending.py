@@ -33,7 +33,7 @@ def status_of(error: BaseException, stopping: Stopping) -> int | None:
     if isinstance(error, SystemExit):
         return _flushed(error.code if isinstance(error.code, int) else int(error.code is not None))
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITTEN:
-        return _write_no_more(_fail(f"cannot write the output: {error.strerror}"))
+        return _write_no_more(_fail(_unwritten(error)))
     return _fail(str(error)) if _is_ours(error) else None
 
 
@@ -60,6 +60,12 @@ def _failure_of_users(error: BaseException) -> str:
     from hypotheses.running import failure
 
     return f"{last.tb_frame.f_code.co_filename} failed in line {last.tb_lineno}: {failure(error, ())}"
+
+
+def _unwritten(error: BaseException) -> str:
+    from activations.system_errors import reason
+
+    return f"cannot write the output: {reason(error) if isinstance(error, OSError) else error}"
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -97,7 +103,7 @@ def _flushed(status: int) -> int:
     except BrokenPipeError:
         return _write_no_more(_BROKEN_PIPE)
     except (OSError, ValueError) as error:
-        _write_error(f"error: cannot write the output: {getattr(error, 'strerror', None) or error}")
+        _write_error(f"error: {_unwritten(error)}")
         return _write_no_more(status or 1)
     return status
 
