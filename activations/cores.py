@@ -10,6 +10,7 @@ from functools import lru_cache
 from math import ceil
 from pathlib import Path
 
+from activations.control_groups import folders_of_groups
 from activations.errors import ActivationError
 
 THREADS = "PROBE_THREADS"
@@ -93,25 +94,11 @@ def prepare_libraries() -> None:
 def cpu_quota(processes: Path = Path("/proc/self")) -> float | None:
     """Return how many cores' time the control groups of a process may use; None if there is no limit.
 
-    A group cannot use more than those that it is in, so that the smallest limit on the way to the root counts. Both
-    versions of control groups are read.
-
     Args:
         processes: The folder that has the files `cgroup` and `mountinfo` of the process.
     """
-    try:
-        memberships = _memberships((processes / "cgroup").read_text())
-        mounts = (processes / "mountinfo").read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return None
-    limits = [
-        limit
-        for mount in mounts
-        if (mounted := _mounted(mount)) and (path := memberships.get(mounted[0])) is not None
-        for folder in _folders(mounted[1], mounted[2], path)
-        if (limit := _limit(folder)) is not None
-    ]
-    return min(limits, default=None)
+    limits = map(_limit, folders_of_groups("cpu", processes))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 @lru_cache(maxsize=1)
@@ -133,34 +120,6 @@ def _checked(number: int | str, what: str) -> int:
 def _whole_number(text: str) -> int:
     """Return a number that is written in a few digits; 0 if something else is."""
     return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
-
-
-def _memberships(cgroup: str) -> dict[str, str]:
-    """Return the group of a process in each hierarchy of control groups: `cpu` of version 1, and `` of version 2."""
-    groups = {}
-    for line in cgroup.splitlines():
-        _, controllers, path = line.split(":", 2)
-        if not controllers or "cpu" in controllers.split(","):
-            groups["cpu" if controllers else ""] = path
-    return groups
-
-
-def _mounted(line: str) -> tuple[str, str, Path] | None:
-    """Return the hierarchy, the group at its top, and the folder, of a line of `mountinfo` about control groups."""
-    before, _, after = line.partition(" - ")
-    fields, kind = before.split(" "), after.split(" ")
-    if len(fields) < 5 or len(kind) < 3 or kind[0] not in ("cgroup", "cgroup2"):
-        return None
-    if kind[0] == "cgroup" and "cpu" not in kind[2].split(","):
-        return None
-    return "" if kind[0] == "cgroup2" else "cpu", fields[3], Path(fields[4].replace("\\040", " "))
-
-
-def _folders(top: str, folder: Path, group: str) -> list[Path]:
-    """Return the folders of a group and of those that it is in, as far as they are mounted in this container."""
-    below = Path(group.removeprefix(top.rstrip("/")) if group.startswith(top) else "").parts
-    names = [name for name in below if name not in ("/", "..")]
-    return [folder.joinpath(*names[:n]) for n in range(len(names) + 1)]
 
 
 def _limit(folder: Path) -> float | None:

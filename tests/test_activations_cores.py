@@ -10,6 +10,7 @@ from commands import Command
 
 from activations import cores
 from activations.errors import ActivationError
+from activations.memory import memory_bytes
 
 CASES = {  # lines of `cgroup`, lines of `mountinfo` as (kind, options, top, folder), limits by file, cores
     "version 2, in a container": (
@@ -62,17 +63,47 @@ def test_quotas_of_control_groups_are_read(
     case: tuple[list[str], list[tuple[str, str, str, str]], dict[str, str], float | None], tmp_path: Path
 ) -> None:
     groups, mounts, limits, expected = case
-    base = str(tmp_path).replace(" ", "\\040")
-    lines = [
-        f"{number} 1 0:{number} {top} {base}/{folder} rw,nosuid shared:{number} - {kind} {kind} {options}"
-        for number, (kind, options, top, folder) in enumerate(mounts)
-    ]
-    (tmp_path / "cgroup").write_text("\n".join(groups) + "\n")
-    (tmp_path / "mountinfo").write_text("\n".join(["1 0 8:1 / / rw - ext4 /dev/sda1 rw", *lines]) + "\n")
-    for name, text in limits.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    write_groups(tmp_path, groups, mounts, limits)
     assert cores.cpu_quota(tmp_path) == expected
+
+
+def write_groups(
+    folder: Path, groups: list[str], mounts: list[tuple[str, str, str, str]], limits: dict[str, str]
+) -> None:
+    """Write the files of a process about its control groups, and those of the groups."""
+    base = str(folder).replace(" ", "\\040")
+    lines = [
+        f"{number} 1 0:{number} {top} {base}/{below} rw,nosuid shared:{number} - {kind} {kind} {options}"
+        for number, (kind, options, top, below) in enumerate(mounts)
+    ]
+    (folder / "cgroup").write_text("\n".join(groups) + "\n")
+    (folder / "mountinfo").write_text("\n".join(["1 0 8:1 / / rw - ext4 /dev/sda1 rw", *lines]) + "\n")
+    for name, text in limits.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        (
+            ["0::/user/job"],
+            [("cgroup2", "rw", "/", "cg")],
+            {"cg/user/memory.max": "3000000", "cg/user/job/memory.max": "max"},
+        ),
+        (
+            ["7:memory:/job", "4:cpu:/job"],
+            [("cgroup", "rw,memory", "/", "m"), ("cgroup", "rw,cpu", "/", "c")],
+            {"m/job/memory.limit_in_bytes": "3000000", "m/memory.limit_in_bytes": "9000000", "c/memory.max": "1"},
+        ),
+    ],
+)
+def test_the_memory_of_the_groups_of_a_job_is_read(
+    system: tuple[list[str], list[tuple[str, str, str, str]], dict[str, str]], tmp_path: Path
+) -> None:
+    assert memory_bytes(tmp_path) > 3_000_000
+    write_groups(tmp_path, *system)
+    assert memory_bytes(tmp_path) == 3_000_000
 
 
 def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
