@@ -234,36 +234,32 @@ def test_a_terminal_or_a_device_on_standard_input_is_refused(monkeypatch: pytest
 
 def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     """Its writer opens it late, and writes its first byte alone."""
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
     text = TEXT * 20_000  # more than a pipe holds
+    assert _read_from_pipe(tmp_path, text.encode()[:1], text.encode()[1:]) == text
 
-    def write() -> None:
+
+def _read_from_pipe(folder: Path, *pieces: bytes, pause_s: float = 0) -> str:
+    """Return what is read from a pipe that another thread opens, pauses, and writes these pieces to."""
+    path = folder / "pipe"
+    os.mkfifo(path)
+
+    def open_and_write() -> None:
         with path.open("wb", buffering=0) as pipe:
-            pipe.write(text.encode()[:1])
-            pipe.write(text.encode()[1:])
+            sleep(pause_s)
+            for piece in pieces:
+                pipe.write(piece)
 
-    writer = Thread(target=write)
+    writer = Thread(target=open_and_write)
     writer.start()
-    assert Corpus.read(path).text() == text
+    text = Corpus.read(path).text()
     writer.join()
+    return text
 
 
 def test_a_writer_of_a_pipe_may_take_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer than a pipe without a writer is waited for."""
     monkeypatch.setattr(text_streams, "SECONDS_FOR_A_WRITER", 0.3)
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-
-    def write() -> None:
-        with path.open("wb", buffering=0) as pipe:
-            sleep(1)
-            pipe.write(TEXT.encode())
-
-    writer = Thread(target=write)
-    writer.start()
-    assert Corpus.read(path).text() == TEXT
-    writer.join()
+    assert _read_from_pipe(tmp_path, TEXT.encode(), pause_s=1) == TEXT
 
 
 def test_a_pipe_that_nothing_writes_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

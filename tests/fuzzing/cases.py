@@ -278,14 +278,7 @@ def _weights(file: io.BytesIO) -> dict[str, torch.Tensor]:
 def foreign_model(case: Case) -> str:
     """Damage another program's model: importing it works, or says why not, and runs nothing."""
     ending, content = pick(case.rng, case.samples.models)
-    path = case.write(f"a{ending}", damaged(content, case.rng))
-    _show(check_any_model(path))
-    try:
-        import_model(path)
-    except ActivationError as error:
-        _show(error)
-        return "refused"
-    return "read"
+    return _imported(case.write(f"a{ending}", damaged(content, case.rng)))
 
 
 def changed_json_model(case: Case) -> str:
@@ -300,7 +293,10 @@ def changed_json_model(case: Case) -> str:
         header = changed_value(header, case.rng)
     spelled = json.dumps(header).encode()
     whole = spelled if ending == ".json" else len(spelled).to_bytes(8, "little") + spelled + rest
-    path = case.write(f"a{ending}", whole)
+    return _imported(case.write(f"a{ending}", whole))
+
+
+def _imported(path: Path) -> str:
     _show(check_any_model(path))
     try:
         import_model(path)
