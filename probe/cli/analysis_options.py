@@ -18,7 +18,7 @@ from probe.cli.options import (
     SeedOption,
     SitesOption,
 )
-from probe.cli.showing import to_standard_error, warn, warn_once
+from probe.cli.showing import warn, warn_once
 
 if TYPE_CHECKING:
     from activations.blocks import Source
@@ -52,22 +52,21 @@ class TargetOptions(LabelOptions):
         from analyses.targets.many_hypotheses import all_targets, targets_of
 
         notice = warn_once()
-        with to_standard_error():  # a user's file may print while it is loaded
-            if hypotheses:
-                targets = targets_of(
-                    source,
-                    hypotheses,
-                    lag=self.lag,
-                    language=self.language,
-                    use_cache=not self.no_cache,
-                    notice=notice,
-                )
-            else:
-                targets = all_targets(
-                    source, lag=self.lag, language=self.language, use_cache=not self.no_cache, notice=notice
-                )
-                if targets.left_out:
-                    warn(targets.left_out)
+        if hypotheses:
+            targets = targets_of(
+                source,
+                hypotheses,
+                lag=self.lag,
+                language=self.language,
+                use_cache=not self.no_cache,
+                notice=notice,
+            )
+        else:
+            targets = all_targets(
+                source, lag=self.lag, language=self.language, use_cache=not self.no_cache, notice=notice
+            )
+            if targets.left_out:
+                warn(targets.left_out)
         report_kept({target.hypothesis: target.labels for target in targets.made})
         return targets
 

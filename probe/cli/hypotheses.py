@@ -13,7 +13,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
 from probe.cli.reading import TextOptions, range_ends
 from probe.cli.show_labels import show_labels, where_longest
-from probe.cli.showing import TableCell, progress, say, show_rows, to_standard_error, visible, warn
+from probe.cli.showing import TableCell, progress, say, show_rows, visible, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def hypotheses(
             tables.show(rows, [_listed(hypothesis) for hypothesis in named])
             tables.write(rows)
         return
-    with to_standard_error():  # a user's file may print while it is loaded
-        hypothesis = get(options.show, language=labels.language)
+    hypothesis = get(options.show, language=labels.language)
     if texts:
         show_labels(hypothesis, text_options.read(texts), place, labels, tables)
     else:
@@ -160,9 +159,8 @@ def _summary_of(
     from hypotheses.describing.label_warnings import warnings_of
     from hypotheses.describing.summary import summarise
 
-    with to_standard_error():
-        labels = label_in_pieces(corpus, hypothesis, use_cache=not options.no_cache, notice=warn)
-        summary = summarise(labels, document_starts=corpus.starts)
+    labels = label_in_pieces(corpus, hypothesis, use_cache=not options.no_cache, notice=warn)
+    summary = summarise(labels, document_starts=corpus.starts)
     true = summary.count_of("True") if summary.kind == "binary" else None
     warnings = warnings_of(summary, hypothesis.name, corpus.place)
     row: dict[str, TableCell] = {

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli.analysis_options import LabelOptions, report_kept
 from probe.cli.provenance import provenance
-from probe.cli.showing import SIGNS, TableCell, progress, say, show_rows, to_standard_error, visible, warn
+from probe.cli.showing import SIGNS, TableCell, progress, say, show_rows, visible, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def show_labels(
     from hypotheses.describing.label_warnings import warnings_of
     from hypotheses.describing.summary import summarise
 
-    with progress(f"labelling by {hypothesis.name}"), to_standard_error():
+    with progress(f"labelling by {hypothesis.name}"):
         labels = label_in_pieces(corpus, hypothesis, use_cache=not label_options.no_cache, notice=warn)
     report_kept({hypothesis.name: labels[:0]})
     summary = summarise(labels, document_starts=corpus.starts)

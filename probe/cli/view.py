@@ -16,7 +16,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
 from probe.cli.reading import range_ends
-from probe.cli.showing import TableCell, progress, say, to_standard_error, warn
+from probe.cli.showing import TableCell, progress, say, warn
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart
@@ -287,10 +287,9 @@ def _labelled(source: "Source", hypotheses: list[str], options: TargetOptions) -
             labelled.append(name)
             continue
         try:
-            with to_standard_error():  # a user's file may print while it is loaded
-                hypothesis = get(name, language=options.language)
-                hypothesis = hypothesis.lagged(options.lag) if options.lag else hypothesis
-                labels = label_in_pieces(source.corpus, hypothesis, use_cache=not options.no_cache, notice=warn)
+            hypothesis = get(name, language=options.language)
+            hypothesis = hypothesis.lagged(options.lag) if options.lag else hypothesis
+            labels = label_in_pieces(source.corpus, hypothesis, use_cache=not options.no_cache, notice=warn)
         except HypothesisError as error:
             if len(hypotheses) == 1:
                 raise

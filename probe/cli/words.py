@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from typer import BadParameter
 
-from probe.cli.showing import to_standard_error, warn
+from probe.cli.showing import warn
 
 DEFAULT_RECORDING = Path("activations.h5")
 _NAME_OR_PATH = re.compile(r"[\w./\\-]+")  # what may be a misspelled name or a path, and runs no file of the user's
@@ -103,8 +103,7 @@ def _check_name(word: str) -> None:
     if not _NAME_OR_PATH.fullmatch(word) or _is_registered(word) or word.endswith(".py"):
         return
     try:
-        with to_standard_error():
-            get(word)
+        get(word)
     except HypothesisError as error:
         if _has_labels(word):
             raise

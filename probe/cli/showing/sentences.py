@@ -1,9 +1,7 @@
 """Sentences for people, on standard output or standard error."""
 
 import re
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, redirect_stdout
 
 from rich.console import Console
 from rich.text import Text
@@ -30,11 +28,6 @@ def say(sentence: str, *, quiet: bool = False) -> None:
 def warn(sentence: str) -> None:
     """Print a sentence on standard error, where it does not disturb a script."""
     _print(standard_error(), sentence)
-
-
-def to_standard_error() -> AbstractContextManager[object]:
-    """Send what a user's function prints to standard error for a while, so that it does not get among the results."""
-    return redirect_stdout(sys.stderr)
 
 
 def _print(out: Console, sentence: str) -> None:
