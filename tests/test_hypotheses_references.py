@@ -267,6 +267,12 @@ def test_what_is_understood_is_cached(steady: str, monkeypatch: pytest.MonkeyPat
     assert again.tolist() == first.tolist() == [char == "a" for char in CORPUS.text()]
 
 
+def test_what_a_compiler_reads_of_the_machine_is_no_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")  # new settings: it asks for the processor
+    Path("mine.py").write_text(STEADY["loops of numba that call others"])
+    assert not labelled_in_a_new_process("mine.py:f", monkeypatch).not_cached_because
+
+
 OTHERS = {
     "a global": "OTHER = get('other.py:g')\ndef f(text): return OTHER(text)\n",
     "a function that asks by name": "def f(text): return get('other.py:g')(text)\n",

@@ -16,7 +16,6 @@ from types import CodeType, FrameType
 from typing import Any
 
 from hypotheses.fingerprints.reproducible import is_known_library
-from hypotheses.kernels import CompiledLoop
 
 _FILE_EVENTS = frozenset(
     {"open", "os.listdir", "os.scandir", "os.walk", "sqlite3.connect"}
@@ -81,7 +80,7 @@ _PACKAGES = _with_real_paths(
 _PYTHON = _with_real_paths(  # the last is another folder in a virtual environment
     [_FOLDERS["stdlib"], _FOLDERS["platstdlib"], str(Path(os.__file__).parent)]
 )
-_MAKES_DISPATCHER = CompiledLoop.dispatcher.__code__
+_COMPILERS = tuple(folder + name + os.sep for folder in _PACKAGES for name in ("numba", "llvmlite"))
 _IMPORTLIB = str(Path(importlib.__file__).parent) + os.sep
 
 
@@ -123,8 +122,8 @@ def _running_functions(frame: FrameType | None) -> list[CodeLocation]:
         file = frame.f_code.co_filename
         if file.startswith(("<frozen importlib", _IMPORTLIB)):
             break  # an import looks for modules and for installed packages
-        if frame.f_code is _MAKES_DISPATCHER:
-            break  # numba reads the source of a loop of ours, to tell whether it has changed
+        if not locations and file.startswith(_COMPILERS):
+            break  # a compiler reads the source of a loop, and what the processor can do
         if file.endswith("linecache.py") and not locations:
             break  # the source lines of a warning or an error
         if frame.f_code.co_name != "<module>" and (file in _watched or not is_library(file)):
