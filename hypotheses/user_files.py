@@ -4,8 +4,9 @@ import contextlib
 import importlib.util
 import sys
 import traceback
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from hypotheses.errors import HypothesisError
@@ -66,8 +67,17 @@ def as_hypothesis(value: Any, described_as: str = "the hypothesis") -> Hypothesi
     return Hypothesis(value)
 
 
+class _SourceLoader(SourceFileLoader):
+    """Compiles a file whenever it is loaded: Python keeps compiled files, and compares their size and second alone."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return what the file says now."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _run(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{USER_MODULE}{path.stem}", path)
+    name = f"{USER_MODULE}{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path.absolute())))
     if spec is None or spec.loader is None:
         raise HypothesisError(f"{path} cannot be loaded as Python")
     module = importlib.util.module_from_spec(spec)
