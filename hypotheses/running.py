@@ -4,63 +4,92 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+from threading import RLock
 from typing import NoReturn
 
 from hypotheses.errors import described
 
 _LONGEST_MESSAGE = 500
 _STANDARD = (1, 2)
+_FIRST_KEPT = 10  # number of files that are kept open: not one of those that a shell may have closed
 _kept_files: dict[int, tuple[int, tuple[int, int]]] = {}  # another number of the file, and which file it is
-_real_exit: Callable[[int], NoReturn] = os._exit
+_real_exit = os._exit
+_lock = RLock()
+_n_blocks = 0
+_restore: Callable[[], None]
 
 
 @contextmanager
 def process_kept() -> Iterator[None]:
     """Undo what a user's code does to standard output and error, to `sys.stdin`, and to the working directory.
 
-    `os._exit` raises `SystemExit`, which has a line in the code, in place of ending the process without a word.
+    Folders that it takes from `sys.path` are put back, since this program still has modules to load. `os._exit` raises
+    `SystemExit`, which has a line in the code, in place of ending the process without a word. Of blocks within others,
+    or in several threads, the last one that ends undoes it all.
     """
-    if os._exit is not _real_exit:  # within another such block
-        yield
-        return
-    streams, folder = (sys.stdin, sys.stdout, sys.stderr), _working_directory()
-    before = {number: _identity(number) for number in _STANDARD}
-    for number, identity in before.items():
-        _keep(number, identity)
-    process = os.getpid()
-    os._exit = lambda status: _end(process, status)
+    global _n_blocks, _restore
+    with _lock:
+        if not _n_blocks:
+            _restore = _prepare_to_restore()
+        _n_blocks += 1
     try:
         yield
     finally:
+        with _lock:
+            _n_blocks -= 1
+            if not _n_blocks:
+                _restore()
+
+
+def _prepare_to_restore() -> Callable[[], None]:
+    """Take note of how the process is, and return a function that makes it so again."""
+    streams, folder, paths = (sys.stdin, sys.stdout, sys.stderr), _working_directory(), list(sys.path)
+    before = {number: _identity(number) for number in _STANDARD}
+    for number, identity in before.items():
+        if identity is not None:
+            _keep(number, identity)
+    process = os.getpid()
+    os._exit = lambda status: _end(process, status)
+
+    def restore() -> None:
         os._exit = _real_exit
         sys.stdin, sys.stdout, sys.stderr = streams
+        sys.path += [path for path in paths if path not in sys.path]
         for number, identity in before.items():
-            if identity is not None and _identity(number) != identity:
+            if identity is not None and _identity(number) != identity and _is_kept(number, identity):
                 os.dup2(_kept_files[number][0], number)
         if folder is not None and _working_directory() != folder:
             with suppress(OSError):
                 os.chdir(folder)
 
+    return restore
 
-def _keep(number: int, identity: tuple[int, int] | None) -> None:
+
+def _keep(number: int, identity: tuple[int, int]) -> None:
     """Keep a standard file open under another number, once for as long as it is the same file."""
-    kept, kept_identity = _kept_files.get(number, (None, None))
-    if identity is None or kept_identity == identity:
-        return
-    if kept is not None:
-        os.close(kept)
-    _kept_files[number] = os.dup(number), identity
+    if not _is_kept(number, identity):
+        _kept_files[number] = fcntl(number, F_DUPFD_CLOEXEC, _FIRST_KEPT), identity
+
+
+def _is_kept(number: int, identity: tuple[int, int]) -> bool:
+    """Tell whether a file is kept open, and a user's code has not closed it."""
+    kept, kept_identity = _kept_files.get(number, (-1, None))
+    return kept_identity == identity == _identity(kept)
 
 
 def interruption(error: BaseException | None) -> KeyboardInterrupt | None:
     """Return the Ctrl-C, or another signal's exception, that an error is or was raised in place of; else None."""
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
-        if isinstance(error, KeyboardInterrupt):
-            return error
-        seen.append(error)
+    return next((cause for cause in causes(error) if isinstance(cause, KeyboardInterrupt)), None)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and then each that the one before was raised because of, or in place of."""
+    seen: set[int] = set()  # not the errors: a user's class may say what is equal to them
+    while error is not None and id(error) not in seen:
+        yield error
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return None
 
 
 def failure(error: BaseException, files: Collection[str | None]) -> str:

@@ -1,12 +1,14 @@
 """Tests of users' code that does more than label: the process stays as it was, and an error is a sentence."""
 
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from hypotheses import running
 from hypotheses.errors import HypothesisError
 from hypotheses.registry import get
 from hypotheses.running import process_kept
@@ -92,17 +94,45 @@ def test_a_child_may_end_at_once() -> None:
 
 def test_blocks_may_be_in_several_threads() -> None:
     inside, leave = threading.Event(), threading.Event()
+    is_kept: list[bool] = []
 
     def other() -> None:
         with process_kept():
             inside.set()
-            leave.wait()
+            assert leave.wait(20)
+            is_kept.append(os._exit is not exit_before)
 
     exit_before = os._exit
     thread = threading.Thread(target=other)
     with process_kept():
         thread.start()
-        inside.wait()
+        assert inside.wait(20)
     leave.set()
     thread.join()
+    assert is_kept == [True]
     assert os._exit is exit_before
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&-", "1>&- 2>&- 0<&-"])
+def test_standard_files_that_a_shell_has_closed_stay_closed(closed: str) -> None:
+    """Another file must not get the number of one, since what is printed would go there."""
+    program = (
+        "import os\nfrom hypotheses.running import process_kept\n"
+        "def standard():\n    return [n for n in range(3) if os.path.exists(f'/proc/self/fd/{n}')]\n"
+        "before = standard()\nwith process_kept():\n    inside = standard()\nassert before == inside == standard()\n"
+    )
+    command = f'"{sys.executable}" -c "$PROGRAM" {closed}'
+    done = subprocess.run(["bash", "-c", command], env={**os.environ, "PROGRAM": program}, check=False)
+    assert done.returncode == 0
+
+
+def test_kept_files_that_a_users_code_closes_are_kept_anew(capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        with process_kept():
+            os.close(running._kept_files[1][0])  # as by os.closerange
+            os.close(1)
+        assert not capfd.readouterr().err
+    with process_kept():
+        os.close(1)
+    os.write(1, b"here\n")
+    assert capfd.readouterr().out == "here\n"
