@@ -2,7 +2,6 @@
 
 import errno
 import subprocess
-import time
 from typing import Any
 
 import numpy as np
@@ -70,14 +69,12 @@ def test_the_wall_clock_ends_a_pattern(mode: str, processes: list[Any], monkeypa
     """The limit of the library is of the processor's time: here it has none."""
     monkeypatch.setattr(module, "LIMIT_S", 1.0)
     monkeypatch.setattr(module, "limit_s", lambda text: 1e6 if processes else 1.0)
-    start = time.monotonic()
     with pytest.raises(HypothesisError, match="took longer than"):
         matches(
             "(?:a|aa)+$" if mode in (APART, FIRST) else "b(?:a|aa)+c",
             f"{'a' * 90}b" if mode in (APART, FIRST) else f"d{'a' * 90}c",
             mode,
         )
-    assert time.monotonic() - start < 5
     assert processes[0].returncode == -9
 
 
@@ -91,10 +88,8 @@ def test_the_wall_clock_ends_a_pattern(mode: str, processes: list[Any], monkeypa
 def test_memory_ends_a_pattern(pattern: str, text: str, processes: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Open repeats within each other are unrolled by the library: these to gigabytes."""
     monkeypatch.setattr(module, "LIMIT_BYTES", 200_000_000)
-    start = time.monotonic()
     with pytest.raises(HypothesisError, match=r"takes more than 200 MB of memory on a text of \d characters|cannot be"):
         get("regex").with_parameters(pattern)(text)
-    assert time.monotonic() - start < 10
     assert processes
 
 
@@ -140,7 +135,9 @@ def test_an_interrupted_pattern_leaves_no_process(processes: list[Any], monkeypa
     assert processes[0].returncode == -9
 
 
-def test_ordinary_patterns_start_no_process(processes: list[Any]) -> None:
+def test_ordinary_patterns_start_no_process(processes: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy this machine is: they have a minute in place of a part of a second."""
+    monkeypatch.setattr(module, "_seconds_here", lambda pattern, text: 60.0)
     text = "def f(x):  # a comment\n    return [x, 12]\n" * 5000  # 200,000 characters
     for pattern in (
         r"\d+",

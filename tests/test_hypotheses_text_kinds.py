@@ -234,3 +234,11 @@ def test_a_reason_never_shows_the_least_that_is_missed() -> None:
     close = TextKind("close", "close", lambda text: 9.96, 10.0, "{:.2g}% of {:.2g}%")
     assert reason_against([close], "") == "the text is not close: 9.9% of 10%"
     assert reason_against([close, almost], "a" * 100) == ""
+
+
+@pytest.mark.parametrize(
+    ("evidence", "shown"), [(0.29, "0.29"), (2.3, "2.3"), (0.299999, "0.29"), (0.0, "0.0"), (-1.29, "-1.2")]
+)
+def test_evidence_is_rounded_down_to_two_digits(evidence: float, shown: str) -> None:
+    some = TextKind("some", "some", lambda text: evidence, 9.0, "{}")
+    assert reason_against([some], "").endswith(f": {shown}")

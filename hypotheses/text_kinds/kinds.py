@@ -5,9 +5,9 @@ address begins one. The evidence that is measured here does not change labels. I
 where all are asked for, and where a command warns.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, Context
 
 import regex
 
@@ -76,10 +76,7 @@ def reason_against(kinds: Sequence[TextKind], text: str) -> str:
 
 def _rounded_down(evidence: float) -> float:
     """Return a number to two digits, rounded down, so that it is not shown as the least that it falls short of."""
-    if evidence <= 0:
-        return evidence
-    step = 10.0 ** (math.floor(math.log10(evidence)) - 1)
-    return math.floor(evidence / step) * step
+    return float(Context(prec=2, rounding=ROUND_DOWN).create_decimal(repr(float(evidence))))
 
 
 _LEAST_CODE = 0.3
