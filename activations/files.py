@@ -85,7 +85,8 @@ def check_output(path: Path, *inputs: Path) -> None:
     """
     if path.is_dir():
         raise ActivationError(f"cannot write {path}: it is a folder; name a file in it")
-    is_of_system = str(path.absolute()).startswith(_FOLDERS_OF_SYSTEM) and not path.is_relative_to(_MEMORY)
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 a link at its end is what is replaced
+    is_of_system = str(whole).startswith(_FOLDERS_OF_SYSTEM) and not whole.is_relative_to(_MEMORY)
     if kind := (path.exists() and kind_of_path(path)) or (is_of_system and "in a folder of the system"):
         raise ActivationError(f"cannot write {path}: it is {kind}, which a file must not replace; name another one")
     for source in inputs:

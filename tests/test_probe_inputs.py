@@ -6,12 +6,15 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from commands import Command, rows
 from planting import random_model
 
+from activations.errors import ActivationError
+from activations.files import check_output
 from activations.models.checkpoints import save_model
 from activations.recordings.recording import Recording
 
@@ -167,3 +170,13 @@ def test_a_pickle_of_very_many_strings_is_refused(run: Command) -> None:
     status, _, err = run("import", "strings.pkl", "-o", "x.pt")
     assert status == 1
     assert "the pickle has more than 300,000 strings; no model needs that many" in err
+
+
+def test_an_output_in_the_memory_is_a_file_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`/dev/shm` is a folder like others, named from within, too; `..` leads out of it."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        monkeypatch.chdir(folder)
+        for path in ("x.csv", f"{folder}/x.csv"):
+            check_output(Path(path))
+        with pytest.raises(ActivationError, match="it is in a folder of the system"):
+            check_output(Path("/dev/shm/../x.csv"))

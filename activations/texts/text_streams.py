@@ -90,10 +90,11 @@ def open_text(path: Path, piece_bytes: int) -> Iterator[TextStream]:
 
 def _begun(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """Return the first bytes of a stream, and the whole stream."""
-    first = []
-    for piece in pieces:
+    first, n_bytes = [], 0
+    for piece in filter(None, pieces):  # of many empty streams, each has one
         first.append(piece)
-        if sum(map(len, first)) >= START_BYTES:
+        n_bytes += len(piece)
+        if n_bytes >= START_BYTES:
             break
     return b"".join(first)[:START_BYTES], itertools.chain(first, pieces)
 

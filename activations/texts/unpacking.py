@@ -87,7 +87,11 @@ def unpacked(program: str, pieces: Iterable[bytes], name: str) -> Iterator[bytes
                     f"unpack it first, with `{program} -d`"
                 )
             yield content
+    except ActivationError:
+        raise
     except failures as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk, and not of what is unpacked
+            raise
         reason = "".join(char for char in str(error)[:120] if char.isprintable())
         raise ActivationError(f"{name} cannot be unpacked ({program}: {reason}); compress the text again") from error
 
