@@ -41,8 +41,15 @@ def long_jobs(
             progress(sum(shares), _WHOLE * len(jobs))
 
     if n_workers < 2:
-        return [job(_reporting(partial(note, number))) for number, job in enumerate(jobs)]
+        return [_done_alone(job, partial(note, number)) for number, job in enumerate(jobs)]
     return _side_by_side(jobs, note, n_threads, n_workers)
+
+
+def _done_alone(job: Callable[[Progress], Result], note: Callable[[int], None]) -> Result:
+    """Do a job, and note that all of it is done."""
+    result = job(_reporting(note))
+    note(_WHOLE)
+    return result
 
 
 def _side_by_side(
@@ -57,13 +64,23 @@ def _side_by_side(
             raise _Stopped
         events.put((number, share))
 
+    def begin(number: int, job: Callable[[Progress], Result]) -> Result:
+        report(number, 0)  # which ends it where the jobs are not wanted any more
+        return job(_reporting(partial(report, number)))
+
+    def end(number: int, future: Future[Result]) -> None:
+        nonlocal is_wanted
+        if not future.cancelled() and future.exception():  # before the same thread takes another job
+            is_wanted = False
+        events.put((number, None))
+
     share_cores_of_a_job = partial(share_cores, lambda: max(1, n_threads // min(n_workers, max(n_left, 1))))
     with one_thread_each(), ThreadPoolExecutor(n_workers, initializer=share_cores_of_a_job) as pool:
         futures: list[Future[Result]] = []
         try:
             for number, job in enumerate(jobs):
-                futures.append(pool.submit(job, _reporting(partial(report, number))))
-                futures[-1].add_done_callback(lambda _, number=number: events.put((number, None)))  # type: ignore[misc]
+                futures.append(pool.submit(begin, number, job))
+                futures[-1].add_done_callback(partial(end, number))
             while n_left:
                 number, share = events.get()
                 if share is None:

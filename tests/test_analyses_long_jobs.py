@@ -1,7 +1,8 @@
 """Long jobs side by side: the order of results, progress, failures, interruptions, and the cores that each has."""
 
 from collections.abc import Callable
-from threading import Event, current_thread
+from threading import Barrier, Event, Lock, current_thread
+from time import monotonic, sleep
 
 import pytest
 
@@ -81,6 +82,7 @@ def test_where_a_job_fails_the_others_end_and_none_begins(two_threads: None) -> 
     with pytest.raises(ValueError, match="no numbers"):
         long_jobs([_until_stopped(has_begun, has_stopped), fails, lambda _: third_began.set()], no_progress)
     assert has_stopped.is_set()
+    assert not third_began.is_set()
 
 
 def test_an_interruption_of_the_caller_ends_the_jobs(two_threads: None) -> None:
@@ -110,8 +112,9 @@ def test_a_job_has_a_core_to_itself_and_the_last_one_all_of_them(two_threads: No
         n_threads.append(n_threads_here())
         both_go_on.set()
         assert first_has_ended.wait(_LONG)
-        while n_threads_here() == 1:
-            pass
+        deadline = monotonic() + _LONG
+        while n_threads_here() == 1 and monotonic() < deadline:
+            sleep(0.001)
         n_threads.append(n_threads_here())
 
     long_jobs([first, second], no_progress)
@@ -131,3 +134,31 @@ def test_as_many_jobs_go_on_as_memory_allows(threads: int) -> None:
 
     long_jobs([job] * 8, no_progress, at_a_time=1)
     assert set(most) == {1}
+
+
+def test_fewer_jobs_go_on_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS, "3")
+    lock, both = Lock(), Barrier(2)
+    at_work: list[int] = []
+    most: list[int] = []
+
+    def job(progress: Progress) -> None:
+        with lock:
+            at_work.append(1)
+            most.append(len(at_work))
+        both.wait(_LONG)
+        with lock:
+            at_work.pop()
+
+    long_jobs([job] * 4, no_progress, at_a_time=2)
+    assert max(most) == 2
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_job_that_has_ended_is_done(n_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that has not reported that it is."""
+    monkeypatch.setenv(THREADS, str(n_threads))
+    amounts: list[tuple[int, int]] = []
+    long_jobs([lambda progress: progress(1, 2)] * 2, lambda done, total: amounts.append((done, total)))
+    assert amounts[-1] == (2000, 2000)
+    assert amounts == sorted(amounts)

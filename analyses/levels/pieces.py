@@ -166,7 +166,7 @@ class FlatSegmentations(NamedTuple):
         run_starts: Where runs of characters of one part start in the first segmentation.
         run_stops: Where they stop.
         run_parts: Which part they have.
-        changed: CharIndex of characters that a part gains or loses from one segmentation to the next.
+        changed: Places of characters that a part gains or loses from one segmentation to the next.
         changed_parts: The part that gains or loses each of them.
         changes: 1, or what added to a number of 32 bits takes 1 off.
         change_borders: (n_segmentations + 1,) where in these the changes before each segmentation begin.

@@ -101,7 +101,7 @@ class Split:
 
     @property
     def changes(self) -> NDArray[np.int64]:
-        """CharIndex whose part may differ from that of the character before, in any fold, in ascending order."""
+        """Places whose part may differ from that of the character before, in any fold, in ascending order."""
         numbers = np.arange(1, self.n_stretches)
         borders = self.start - (-numbers * self.n_chars // self.n_stretches)  # the first character of each stretch
         return np.unique(np.concatenate([borders - self.gap, borders, borders + self.gap]))

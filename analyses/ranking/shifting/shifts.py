@@ -107,9 +107,7 @@ class Shifts:
         """Read what has still to be read, and compare the shifted labels with the label as it is."""
         sums = self._first
         del self._first
-        for number, group in enumerate(self._groups):
-            if all(self._is_read(columns) for columns in group):
-                continue
+        for number, group in enumerate([] if self._sizes else self._groups):  # units are ranked all at once, or none
             if number:
                 sums = ShiftSums(self._labels, self._source.selection, group)
             if number or self.statistics:
@@ -129,12 +127,3 @@ class Shifts:
             )
             for site, of_site in sizes.items()
         }
-
-    def _is_read(self, columns: Columns) -> bool:
-        """Return whether all of some units were read, perhaps a few at a time."""
-        n_units = sum(
-            min(some.stop, columns.stop) - max(some.start, columns.start)
-            for some in self._sizes
-            if some.site == columns.site and some.start < columns.stop and columns.start < some.stop
-        )
-        return n_units == columns.n_units
