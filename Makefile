@@ -31,7 +31,7 @@ PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist workste
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
 
-# A worker of pytest has one core, so that its libraries need no more threads than one; fuzzing forks.
+# One thread each: pytest has a worker for each core, and fuzzing forks, which is not safe with threads.
 test test-all fuzz: export OMP_NUM_THREADS = 1
 test test-all fuzz: export OPENBLAS_NUM_THREADS = 1
 test test-all fuzz: export NUMBA_NUM_THREADS = 1

@@ -202,6 +202,10 @@ def test_many_reasons_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert err == f"no score for 25 hypotheses: {', '.join(names)} (it is False everywhere)\n"
     warn_of_reasons("no score for", {"in_url": "'in_url' is False everywhere"})
     assert capsys.readouterr().err == "no score for in_url: 'in_url' is False everywhere\n"
+    warn_of_reasons("no score for", {"vowel": "no vowel is told", "token": "no token is told"})
+    assert capsys.readouterr().err == (
+        "no score for 2 hypotheses: vowel (no vowel is told); token (no token is told)\n"
+    )
     warn_of_reasons("no score for", {})
     notice = warn_once()
     for _ in range(3):

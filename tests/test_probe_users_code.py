@@ -106,3 +106,21 @@ def test_a_message_of_a_users_model_may_fail_itself() -> None:
     done = probe("extract", "weights.npz", "text.txt", "--model-factory", "model.py:build")
     assert done.returncode == 1
     assert done.stderr == "error: model.py:build failed in line 6: Odd: its message cannot be made\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("os._exit(0)", "SystemExit: os._exit(0)"),
+        ("raise KeyboardInterrupt('mine')", "KeyboardInterrupt: mine"),
+    ],
+)
+@pytest.mark.parametrize("command", ["evaluate weights.npz text.txt", "import weights.npz -o new.pt"])
+def test_a_users_model_does_not_end_the_command(command: str, body: str, expected: str) -> None:
+    program = f"import os\ndef build(arrays):\n    os.chdir('/')\n    {body}\n"
+    Path("model.py").write_text(program, encoding="utf-8")
+    Path("text.txt").write_text(TEXT, encoding="utf-8")
+    np.savez("weights.npz", w=np.zeros((2, 2)))
+    done = probe(*command.split(), "--model-factory", "model.py:build")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: model.py:build failed in line 4: {expected}\n"

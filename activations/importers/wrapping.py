@@ -21,6 +21,8 @@ from activations.models.char_rnn import CharRNN
 from activations.texts.reading_rule import PLAIN, ReadingRule
 from activations.texts.vocab import Vocabulary
 
+USER_MODULE = "_model_of_the_user_"
+"""What the names of modules begin with that have a user's factory."""
 _SHOWN_CHARS = 500  # of what a user's code says
 
 
@@ -153,11 +155,12 @@ def run_factory(spelling: str, arrays: Mapping[str, Any]) -> CharRNN | CharModel
     check_is_file(path, "file of Python")
     if not path.is_file():
         raise ActivationError(f"there is no file {path} to take {name} from")
-    spec = importlib.util.spec_from_file_location(f"_model_of_the_user_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{USER_MODULE}{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ActivationError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    folder = str(path.parent.resolve())
+    place = path.resolve()  # which may change with the working directory
+    folder = str(place.parent)
     sys.path.insert(0, folder)  # so that it finds the files beside it
     sys.modules[spec.name] = module  # dataclasses look their module up
     try:
@@ -168,11 +171,12 @@ def run_factory(spelling: str, arrays: Mapping[str, Any]) -> CharRNN | CharModel
         result = build({key: torch.from_numpy(array.copy()) for key, array in arrays.items()})
     except ActivationError:
         raise
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
-        line = _line_in(error, path)
-        raise ActivationError(f"{spelling} failed{line}: {type(error).__name__}: {_message_of(error)}") from error
+        sentence = f"{spelling} failed{_line_in(error, place)}: {type(error).__name__}: {_message_of(error)}"
+        if isinstance(error, KeyboardInterrupt):  # of a signal, or else of the function itself
+            error.add_note(sentence)
+            raise
+        raise ActivationError(sentence) from error
     finally:
         with suppress(ValueError):  # the file may have removed it itself
             sys.path.remove(folder)
@@ -185,15 +189,20 @@ def _message_of(error: BaseException) -> str:
     """Return what an error of a user's code says, in one line of bounded length, whatever its class makes of that."""
     try:
         return " ".join(str(error).split())[:_SHOWN_CHARS]
-    except Exception:  # noqa: BLE001 the class is the user's
+    except BaseException:  # noqa: BLE001 the class is the user's
         return "its message cannot be made"
 
 
 def _line_in(error: BaseException, path: Path) -> str:
-    """Return the line of the user's file in which an error was raised, in words; empty if it was raised elsewhere."""
+    """Return the line of the user's file in which an error was raised, in words; empty if it was raised elsewhere.
+
+    Args:
+        error: The error.
+        path: The whole path of the file.
+    """
     trace, line = error.__traceback__, ""
     while trace is not None:
-        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path:
             line = f" in line {trace.tb_lineno}"
         trace = trace.tb_next
     return line

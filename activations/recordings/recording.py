@@ -71,6 +71,11 @@ class Recording(NamedActivations):
         try:
             with reading(self.path):
                 self._open()
+        except ActivationError as error:
+            self.close()
+            if str(self.path) in str(error):
+                raise
+            raise ActivationError(f"{self.path} cannot be used: {error}") from error
         except BaseException:
             self.close()
             raise

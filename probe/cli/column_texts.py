@@ -50,8 +50,9 @@ COLUMN_TEXTS: Mapping[str, Mapping[str, str]] = {
     "sweep": {
         "cell, n layers and n units": "of the model: its recurrent cell, its layers, and the units of each",
         "n parameters": "the number of learned parameters",
-        "train, validation and test nats per char": "the loss on the training text in the last epoch, on the text that "
-        "chose the epoch, and on the test text (train nats per char, validation nats per char, test nats per char)",
+        "train nats per char": "the loss on the training text in the last epoch",
+        "validation nats per char": "the loss on the text that chose the epoch",
+        "test nats per char": "the loss on the test text",
         "test accuracy": "the share of test characters that are predicted correctly",
         "share uniquely correct": "the share that no other model of the sweep predicts correctly",
         "training s": "how long the training took, in seconds",

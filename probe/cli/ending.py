@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from probe.cli.stopping import Stopping
 
-_USERS = ("_hypotheses_of_the_user_", "_model_of_the_user_")  # how modules that a user names in a command are called
 _OURS = ("probe", "activations", "analyses", "hypotheses")
 _BROKEN_PIPE = 128 + 13  # what a shell makes of a process that SIGPIPE has ended
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -19,14 +18,16 @@ _STOPPED = (
 
 def status_of(error: BaseException, stopping: Stopping) -> int | None:
     """Say why a command has ended, and return its exit status; None for a bug."""
-    causes = _causes(error)
-    interrupts = [cause for cause in causes if isinstance(cause, KeyboardInterrupt)]
+    from hypotheses.running import causes
+
+    causes_of_it = list(causes(error))
+    interrupts = [cause for cause in causes_of_it if isinstance(cause, KeyboardInterrupt)]
     reasons = [note for cause in interrupts for note in getattr(cause, "__notes__", ())]
     if not stopping.number and reasons:  # no signal has come: a function of the user's has raised it
         return _fail(reasons[0])
     if stopping.number or interrupts:
         return say_stopped(stopping)
-    if isinstance(error, SystemExit | OSError) and any(isinstance(cause, BrokenPipeError) for cause in causes):
+    if isinstance(error, SystemExit | OSError) and any(isinstance(cause, BrokenPipeError) for cause in causes_of_it):
         return _write_no_more(_BROKEN_PIPE)
     if failure := _failure_of_users(error):
         return _fail(failure)
@@ -47,18 +48,20 @@ def _is_ours(error: BaseException) -> bool:
 
 def _failure_of_users(error: BaseException) -> str:
     """Return what a user's code has raised, such as a model of their own while it reads; empty for other errors."""
+    from activations.importers.wrapping import USER_MODULE as OF_A_MODEL
+    from hypotheses.fingerprints.references import USER_MODULE as OF_HYPOTHESES
+    from hypotheses.running import failure
+
     trace, last = error.__traceback__, None
     while trace is not None:
         name = trace.tb_frame.f_globals.get("__name__", "")
-        if name.startswith(_USERS):
+        if name.startswith((OF_A_MODEL, OF_HYPOTHESES)):
             last = trace
         elif name.partition(".")[0] in _OURS:
             last = None
         trace = trace.tb_next
     if last is None or _is_ours(error):
         return ""
-    from hypotheses.running import failure
-
     return f"{last.tb_frame.f_code.co_filename} failed in line {last.tb_lineno}: {failure(error, ())}"
 
 
@@ -66,14 +69,6 @@ def _unwritten(error: BaseException) -> str:
     from activations.system_errors import reason
 
     return f"cannot write the output: {reason(error) if isinstance(error, OSError) else error}"
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    causes: list[BaseException] = []
-    while error is not None and error not in causes:
-        causes.append(error)
-        error = error.__cause__ or error.__context__
-    return causes
 
 
 def _fail(sentence: str) -> int:

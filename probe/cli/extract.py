@@ -21,7 +21,7 @@ from probe.cli.options import (
 )
 from probe.cli.provenance import command_line, provenance
 from probe.cli.reading import ReadingOptions, say_what_is_not_kept
-from probe.cli.showing import in_bytes, progress, say, show_rows, warn
+from probe.cli.showing import in_bytes, inform, progress, say, show_rows, warn
 
 if TYPE_CHECKING:
     from activations.models.char_model import CharModel
@@ -158,5 +158,8 @@ def _say_size(live: "LiveActivations", sites: "Sequence[Site]", path: Path) -> N
     size = recording_bytes(live, sites)
     part = path.with_name(f"{path.name}.part")
     room = shutil.disk_usage(path.absolute().parent).free + (part.stat().st_size if part.is_file() else 0)
-    lacks_room = f"; its disk has {in_bytes(room)} free: choose --sites or --range, or another disk with -o"
-    warn(f"{path} will take {in_bytes(size)}{lacks_room if size > room else ''}")
+    sentence = f"{path} will take {in_bytes(size)}"
+    if size > room:
+        warn(f"{sentence}; its disk has {in_bytes(room)} free: choose --sites or --range, or another disk with -o")
+    else:
+        inform(sentence)

@@ -139,14 +139,16 @@ def import_model(
     from activations.importers.wrapping import contents_from_factory
     from activations.models.checkpoints import model_sha256, save_model
     from activations.texts.reading_rule import PLAIN
+    from hypotheses.running import process_kept
 
     factory = Path(model_factory.rpartition(":")[0]) if model_factory else None
     check_output(output, source, *(text or []), *(path for path in (file_of(vocab), factory) if path))
     check_new(output, overwrite=overwrite)
     corpus = _checking_text(text, part, text_options)
-    contents, own_vocabulary, own_rule = (
-        contents_from_factory(model_factory, source) if model_factory else (source, None, PLAIN)
-    )
+    with process_kept():
+        contents, own_vocabulary, own_rule = (
+            contents_from_factory(model_factory, source) if model_factory else (source, None, PLAIN)
+        )
     with progress("trying" if corpus else "reading") as report:
         result = read_model(
             contents,

@@ -188,8 +188,12 @@ def load_or_build(path: Path, model_factory: str | None) -> "CharRNN | CharModel
     """Load the model in a checkpoint, or what a factory makes of a file, without dropout."""
     from activations.importers.wrapping import model_from_factory
     from activations.models.checkpoints import load_model
+    from hypotheses.running import process_kept
 
-    return model_from_factory(model_factory, path) if model_factory else load_model(path)
+    if model_factory is None:
+        return load_model(path)
+    with process_kept():
+        return model_from_factory(model_factory, path)
 
 
 def set_attribute(model: "CharRNN | CharModel", attribute: str, value: object) -> None:

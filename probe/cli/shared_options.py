@@ -31,7 +31,14 @@ ThreadsOption = Annotated[
         show_default=False,
     ),
 ]
-QuietOption = Annotated[bool, Option("--quiet", "-q", help="Show no progress; warnings are still shown.")]
+QuietOption = Annotated[
+    bool,
+    Option(
+        "--quiet",
+        "-q",
+        help="Show no progress, nor what is read and how large it will be; warnings are still shown.",
+    ),
+]
 
 
 def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,7 +7,7 @@ import time
 from types import FrameType
 from typing import Any
 
-_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN_S = 0.05  # after which an exception is raised once more that something has swallowed
 _THREAD_S = 0.5  # in which a thread may end by itself
 _CLEANING_S = 3.0  # in which a second signal changes nothing
@@ -80,8 +80,7 @@ class Stopping:
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
 
     def _signals(self) -> list[int]:
-        numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
-        return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+        return [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         is_first = not self.number

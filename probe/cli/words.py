@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from typer import BadParameter
 
-from probe.cli.showing import warn
+from probe.cli.showing import inform
 
 DEFAULT_RECORDING = Path("activations.h5")
 _NAME_OR_PATH = re.compile(r"[\w./\\-]+")  # what may be a misspelled name or a path, and runs no file of the user's
@@ -58,7 +58,7 @@ def tell_apart(words: Iterable[str] | None, hypotheses: Iterable[str] | None) ->
 
 def say_default_recording() -> None:
     """Say which recording is read where none is named."""
-    warn(f"reading {DEFAULT_RECORDING} in this folder, since no recording is named")
+    inform(f"reading {DEFAULT_RECORDING} in this folder, since no recording is named")
 
 
 def one_recording(path: str | None) -> Subjects:

@@ -2,7 +2,7 @@
 
 import typer
 
-from probe.cli.help_texts import NamingCommand
+from probe.cli.help_texts import HarmlessGroup, NamingCommand
 from probe.cli.plot.curve import curve, steps
 from probe.cli.plot.gates import gates
 from probe.cli.plot.losses import losses
@@ -17,7 +17,7 @@ from probe.cli.shared_options import with_shared_options
 PLOTS = (matrix, ranking, unit, weights, curve, gates, overlap, losses, steps, sweep)
 """The functions of the commands, by whose names they are called."""
 
-app = typer.Typer(name="plot", no_args_is_help=True)
+app = typer.Typer(name="plot", cls=HarmlessGroup, no_args_is_help=True)
 
 for _plot in PLOTS:
     app.command(_plot.__name__, cls=NamingCommand)(with_shared_options(_plot))

@@ -4,7 +4,7 @@ Whatever is printed here is harmless to the terminal: characters that would move
 are shown as signs, and names are never read as markup.
 """
 
-from probe.cli.showing.bars import Report, progress, say_compiling, without_progress
+from probe.cli.showing.bars import Report, inform, progress, say_compiling, without_progress
 from probe.cli.showing.preparing import prepare_terminal
 from probe.cli.showing.sentences import (
     SIGNS,
@@ -24,6 +24,7 @@ __all__ = [
     "TableCell",
     "console",
     "in_bytes",
+    "inform",
     "main_first",
     "prepare_terminal",
     "progress",

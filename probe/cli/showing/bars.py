@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from time import monotonic
 
 from hypotheses.terminal.signs import visible
@@ -17,22 +16,29 @@ _LONGEST_PAUSE_S = 600.0
 _SHARE_TO_JUDGE_BY = 0.01  # of a step: of less, nothing can be said about the rest
 _WIDE_COLUMNS = 100  # from which there is room for a long bar, and for notes
 _OTHER_COLUMNS = 32  # of a line with a bar: all but the bar, the step and the note
-_IS_QUIET = ContextVar("is_quiet", default=False)
+_is_quiet = False  # in all threads: any of them may be the first to compile
 
 
 @contextmanager
 def without_progress(is_quiet: bool = True) -> Iterator[None]:
     """Show no progress for a while, or show it if not `is_quiet`."""
-    token = _IS_QUIET.set(is_quiet)
+    global _is_quiet
+    before, _is_quiet = _is_quiet, is_quiet
     try:
         yield
     finally:
-        _IS_QUIET.reset(token)
+        _is_quiet = before
+
+
+def inform(sentence: str) -> None:
+    """Say on standard error what is about to be done, unless no progress is shown."""
+    if not _is_quiet:
+        warn(sentence)
 
 
 def say_compiling() -> None:
     """Say on a terminal that loops are compiled, which takes seconds, unless no progress is to be shown."""
-    if not _IS_QUIET.get() and console(stderr=True).is_terminal:
+    if not _is_quiet and console(stderr=True).is_terminal:
         warn("compiling, once: the next command finds the compiled loops on the disk")
 
 
@@ -45,7 +51,7 @@ def progress(step: str) -> Iterator[Report]:
     Yields:
         A function to call with the amount done, the total, and optionally a note.
     """
-    if _IS_QUIET.get():
+    if _is_quiet:
         yield lambda done, total, note="": None
     elif reads_escapes(console(stderr=True)):
         with _bar(visible(step)) as report:

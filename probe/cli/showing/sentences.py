@@ -74,7 +74,7 @@ def warn_of_reasons(what: str, reasons: Mapping[str, str]) -> None:
         return
     names_by_reason: dict[str, list[str]] = {}
     for name, reason in reasons.items():
-        without_name = reason.replace(f"'{name}'", "it").replace(name, "it")
+        without_name = reason.replace(f"'{name}'", "it")
         names_by_reason.setdefault(without_name, []).append(name)
     groups = (f"{', '.join(names)} ({reason})" for reason, names in names_by_reason.items())
     warn(f"{what} {len(reasons)} hypotheses: {'; '.join(groups)}")

@@ -95,7 +95,7 @@ def heading(key: str) -> str:
 
 
 def _width(out: Console) -> int:
-    return max(out.width, _FEWEST_COLUMNS) if out.is_terminal else PIPE_COLUMNS
+    return max(out.width, _FEWEST_COLUMNS)
 
 
 def _column(key: str, rows: Sequence[Mapping[str, TableCell]], digits: int) -> Column:
