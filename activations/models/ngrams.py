@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from activations.errors import ActivationError
+from hypotheses.kernels import compiled
 
 HIGHEST_ORDER = 30
 """The highest order that can be fitted; memory grows with the order."""
@@ -205,7 +205,7 @@ def _discounts(counts: NDArray[np.int64], discount: float | None) -> NDArray[np.
     return np.array([0, *_DEFAULT_DISCOUNTS])
 
 
-@njit(cache=True)
+@compiled()
 def _look_up(
     codes: NDArray[np.int64],
     contexts: NDArray[np.int64],

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.threads import do_in_threads
+from hypotheses.kernels import compiled
 
 _MANY = 1 << 20  # values from which on it pays to share work among cores
 _ROWS, _UNITS = 32, 128  # of a tile, which stays in the cache while its products are added up
@@ -154,7 +154,7 @@ class JointSums:
         )
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _add_units(
     values: NDArray[np.floating],
     middle: NDArray[np.float64],
@@ -181,7 +181,7 @@ def _add_units(
             _add_products(x, y[n_labels + mask, start : start + n_rows], xx[mask, first : first + n_units])
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _add_products(x: NDArray[np.float64], y: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
     """Add `y @ x` to the sums, four rows at a time, so that sums are fetched and stored once for these."""
     n_fours = len(y) // 4 * 4

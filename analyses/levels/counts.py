@@ -1,11 +1,11 @@
 """Counts of how often each unit takes each level."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.levels.bins import N_LEVELS
 from analyses.levels.shares import for_shares
+from hypotheses.kernels import compiled
 
 _ADD, _TAKE_OFF = np.uint32(1), np.uint32(0xFFFFFFFF)  # which takes 1 off, modulo 2³²
 
@@ -37,7 +37,7 @@ class LevelCounts:
         for_shares(len(levels), levels.size, lambda start, stop: _count(start, stop, levels, groups, self.counts, step))
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _count(
     start: int,
     stop: int,

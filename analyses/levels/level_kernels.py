@@ -13,10 +13,10 @@ Loops that call each other are in one file, since numba's cache does not notice 
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.levels.bins import N_CELLS, N_END_CELLS
+from hypotheses.kernels import compiled
 
 _ONE = np.int32(0x3F800000)  # the bits of 1 in float32
 _UNSIGNED, _INFINITE = np.int32(0x7FFFFFFF), np.int32(0x7F800000)  # all bits but the sign, and those of infinity
@@ -27,7 +27,7 @@ _STRIP = 512  # characters whose bins are found together
 _PADDING = 16  # between units, which would else all begin at the same place of the cache
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def levels_of_float16(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> bool:
     """Write the levels of (n_chars, n_units) values in float16 from their bits; both zeros have the same level.
 
@@ -47,7 +47,7 @@ def levels_of_float16(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> boo
     return bool(largest < _INFINITE_HALF)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def levels_of_bins(
     values: NDArray[np.float32],
     middle: NDArray[np.float32],
@@ -93,7 +93,7 @@ def levels_of_bins(
     return bool(are_numbers)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def count_cells(
     values: NDArray[np.float32],
     middle: NDArray[np.float32],
@@ -115,7 +115,7 @@ def count_cells(
             counts[unit, cell] += 1
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def most_shared(in_order: NDArray[np.float32], levels: NDArray[np.uint16]) -> NDArray[np.int64]:
     """(n_units,) the largest number of values that share a level with a more frequent value."""
     n_chars, n_units = in_order.shape
@@ -130,7 +130,7 @@ def most_shared(in_order: NDArray[np.float32], levels: NDArray[np.uint16]) -> ND
     return most
 
 
-@njit(cache=True)
+@compiled()
 def _are_numbers(values: NDArray[np.float32]) -> bool:
     """Return whether all values are finite numbers."""
     bits, largest = values.view(np.int32), np.int32(0)
@@ -140,7 +140,7 @@ def _are_numbers(values: NDArray[np.float32]) -> bool:
     return bool(largest < _INFINITE)
 
 
-@njit(cache=True)
+@compiled()
 def _find_cells(
     values: NDArray[np.float32],
     middle: np.float32,
@@ -159,7 +159,7 @@ def _find_cells(
         _find_cells_of_middle(values, grown.view(np.int32), shift, cells, steps)
 
 
-@njit(cache=True)
+@compiled()
 def _find_cells_of_ends(
     values: NDArray[np.float32],
     per_scale: np.float32,
@@ -196,7 +196,7 @@ def _find_cells_of_ends(
         steps[t] = last_step - step if is_below else step
 
 
-@njit(cache=True)
+@compiled()
 def _grow(
     distances: NDArray[np.float32], middle: np.float32, per_scale: np.float32, grown: NDArray[np.float32]
 ) -> None:
@@ -209,7 +209,7 @@ def _grow(
         grown[t] = np.float32(1) + abs(distances[t]) * per_scale
 
 
-@njit(cache=True)
+@compiled()
 def _find_cells_of_middle(
     distances: NDArray[np.float32],
     bits: NDArray[np.int32],
@@ -231,7 +231,7 @@ def _find_cells_of_middle(
         steps[t] = last_step - step if is_below else step
 
 
-@njit(cache=True)
+@compiled()
 def _look_up(
     cells: NDArray[np.int32],
     steps: NDArray[np.int32],
@@ -245,7 +245,7 @@ def _look_up(
         into[t] = (entry >> np.uint64(16)) + ((np.uint64(steps[t]) * (entry & np.uint64(0xFFFF))) >> np.uint64(shift))
 
 
-@njit(cache=True)
+@compiled()
 def _search_edges(
     values: NDArray[np.float32],
     cells: NDArray[np.int32],

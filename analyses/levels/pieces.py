@@ -23,10 +23,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.targets.splits import PARTS, TEST, TRAIN
+from hypotheses.kernels import compiled
 
 SIZES = (8, 4, 2, 1)  # of pieces, whose ranks, each below twice the number of characters, must add up to below 2³²
 _N_PARTS = len(PARTS)
@@ -90,7 +90,7 @@ class Pieces(NamedTuple):
         return int(self.kinds.max()) + 1 if len(self.kinds) else 0
 
 
-@njit(cache=True)
+@compiled()
 def _cut(
     parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int, longest: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:

@@ -20,12 +20,12 @@ The table takes the memory of the counts, (65536, 4) numbers of 32 bits, or stay
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.levels.bins import N_LEVELS
 from analyses.levels.pieces import SIZES, FlatSegmentations, ShiftedRuns
 from analyses.targets.splits import ALL, GAP, PARTS, TEST, TRAIN
+from hypotheses.kernels import compiled
 
 _N_PARTS = len(PARTS)
 N_COUNT_COLUMNS = _N_PARTS + 1  # columns of counts, one for each part and an empty one, so that ranks fit their memory
@@ -53,7 +53,7 @@ class UnitSums(NamedTuple):
     before_borders: NDArray[np.float64]
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def turn_into_ranks(
     start: int,
     stop: int,
@@ -80,7 +80,7 @@ def turn_into_ranks(
         ties[unit] = _rank_levels(counts_of_unit, 0, N_LEVELS, middles[unit], n, table, squares[unit])
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def add_up_ranks(
     start: int,
     stop: int,
@@ -98,7 +98,7 @@ def add_up_ranks(
         _add_pieces(levels[unit], starts, codes, kinds, batches, tables[unit], unit, sums_by_code, sums_by_kind)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def rank_and_add_up(
     start: int,
     stop: int,
@@ -156,7 +156,7 @@ def rank_and_add_up(
                 sums.before_borders[unit] = ranks_before[shifted_runs.group_borders]
 
 
-@njit(cache=True)
+@compiled()
 def _add_ranks(levels: NDArray[np.uint16], table: NDArray[np.uint64], before: NDArray[np.float64]) -> None:
     """Write the sum of the ranks of all characters before each, less their mean; the last is 0."""
     n = np.int64(len(levels))
@@ -167,7 +167,7 @@ def _add_ranks(levels: NDArray[np.uint16], table: NDArray[np.uint64], before: ND
     before[len(levels)] = total
 
 
-@njit(cache=True, fastmath={"reassoc"})
+@compiled(fastmath={"reassoc"})
 def _add_shifts(before: NDArray[np.float64], runs: ShiftedRuns, into: NDArray[np.float64]) -> None:
     """Write the sum of ranks times shifted labels, for each label and shift.
 
@@ -194,7 +194,7 @@ def _add_shifts(before: NDArray[np.float64], runs: ShiftedRuns, into: NDArray[np
             into[label, number] = total
 
 
-@njit(cache=True)
+@compiled()
 def _count(
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint64],
@@ -209,7 +209,7 @@ def _count(
             counts_of_part[levels[t]] += np.uint32(1)
 
 
-@njit(cache=True)
+@compiled()
 def _count_changes(
     levels: NDArray[np.uint16],
     places: NDArray[np.uint32],
@@ -222,7 +222,7 @@ def _count_changes(
         counts[parts[n], levels[places[n]]] += changes[n]
 
 
-@njit(cache=True)
+@compiled()
 def _range(levels: NDArray[np.uint16]) -> tuple[int, int]:
     """Return the lowest and the highest of some levels."""
     lowest, highest = np.uint16(N_LEVELS - 1), np.uint16(0)
@@ -232,7 +232,7 @@ def _range(levels: NDArray[np.uint16]) -> tuple[int, int]:
     return int(lowest), int(highest)
 
 
-@njit(cache=True)
+@compiled()
 def _tie_sums(counts: NDArray[np.uint32], low: int, high: int, n: int) -> tuple[float, float, float, float]:
     """Add up what ties take off sums of squares: c (c² − 1) for c characters that are alike, in each part and in all.
 
@@ -262,7 +262,7 @@ def _tie_sums(counts: NDArray[np.uint32], low: int, high: int, n: int) -> tuple[
     return ties, train, test, together
 
 
-@njit(cache=True)
+@compiled()
 def _rank_levels(
     counts: NDArray[np.uint32],
     low: int,
@@ -308,7 +308,7 @@ def _rank_levels(
     return ties
 
 
-@njit(cache=True)
+@compiled()
 def _add_pieces(
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint32],
@@ -343,7 +343,7 @@ def _add_pieces(
             )
 
 
-@njit(inline="always")
+@compiled(inline="always")
 def _add_batch(
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint32],

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.levels.counts import LevelCounts
@@ -15,6 +14,7 @@ from analyses.levels.pieces import NO_SHIFTS, Pieces, Segmentations, ShiftedRuns
 from analyses.levels.rank_kernels import UnitSums, add_up_ranks, rank_and_add_up, turn_into_ranks
 from analyses.levels.shares import for_shares
 from analyses.targets.splits import ALL, TEST, TRAIN
+from hypotheses.kernels import compiled
 
 
 class RankSummary(NamedTuple):
@@ -236,7 +236,7 @@ def _centred(
     return CodeSums(overall, by_kind[0], by_kind[1] if len(by_kind) > 1 else None)
 
 
-@njit(cache=True)
+@compiled()
 def _add_sorted(
     values: NDArray[np.float32],
     parts: NDArray[np.int8],

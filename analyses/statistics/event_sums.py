@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from activations.blocks import Block
@@ -16,6 +15,7 @@ from analyses.levels.columns import not_numbers
 from analyses.named_parts import units_among
 from analyses.session import AnySource, Session
 from analyses.targets.splits import Split
+from hypotheses.kernels import compiled
 
 Array = NDArray[np.float64]
 
@@ -175,7 +175,7 @@ def sums_by_loop(
     return len(rows), values[rows].sum(axis=0, dtype=np.float64)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _add_around(
     values: Array,
     position: tuple[int, int, int],

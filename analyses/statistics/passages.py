@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
 from activations.blocks import Block
@@ -17,6 +17,7 @@ from analyses.kernels import in_parallel
 from analyses.levels.columns import not_numbers
 from analyses.named_parts import sites_among
 from analyses.session import AnySource, Session
+from hypotheses.kernels import compiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -188,7 +189,7 @@ def _highest_rows(values: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np
     return rows
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _insert(
     values: NDArray[Any],
     places: NDArray[np.int64],
@@ -224,7 +225,7 @@ def _insert(
             kept_values[hole, unit], kept_places[hole, unit], kept_passages[hole, unit] = value, position, passage
 
 
-@njit(inline="always")
+@compiled(inline="always")
 def _is_higher(value: float, place: int, other_value: float, other_place: int) -> bool:
     """Return whether a peak is higher than another one, or as high and earlier."""
     return value > other_value or (value == other_value and place < other_place)

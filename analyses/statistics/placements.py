@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.collecting.statistic import State
@@ -20,6 +19,7 @@ from analyses.levels.bins import N_LEVELS
 from analyses.levels.columns import Columns, Tile
 from analyses.levels.joint_labels import JointLabels, Labelled
 from analyses.threads import do_in_threads
+from hypotheses.kernels import compiled
 
 _AT_ONCE = 8  # units that a thread works on, with tables of 512 KiB each
 _MOST_UNITS = 512  # that are worked on in the same readings
@@ -237,7 +237,7 @@ def _work(
     step(levels[piece.columns], piece.units, labels[piece.label], *runs, groups, *table, *piece.placements)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _count(
     levels: NDArray[np.uint16],
     units: NDArray[np.int64],
@@ -268,7 +268,7 @@ def _count(
                     held_out_of_unit[of_unit[row]] += np.uint32(1)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _counts_to_places(
     positives: NDArray[np.uint32], held_out_ones: NDArray[np.uint32], n_positive: NDArray[np.int64]
 ) -> None:
@@ -291,7 +291,7 @@ def _counts_to_places(
             lower, lower_held_out = lower + n_here, lower_held_out + n_held_out
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _add_places(
     levels: NDArray[np.uint16],
     units: NDArray[np.int64],

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from activations.blocks import Block
@@ -22,6 +21,7 @@ from analyses.named_parts import sites_among
 from analyses.rounding import rounded
 from analyses.session import AnySource, Session
 from analyses.targets.splits import Split
+from hypotheses.kernels import compiled
 
 Array = NDArray[np.float64]
 NEAR = 0.1
@@ -234,7 +234,7 @@ def _intervals(n: NDArray[np.int64], saturated: NDArray[np.int64]) -> Array:
     return np.array(intervals(shares, errors, freedom, "logit", None))
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _count(
     values: NDArray[np.floating],
     bounds: tuple[float, float, float, float],

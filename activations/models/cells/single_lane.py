@@ -19,13 +19,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
 from activations.models.cells.equations import NORM_EPSILON
 from activations.models.cells.kinds import Cell
 from activations.models.cells.steps import Overwrite, RecurrentWeights
+from hypotheses.kernels import compiled
 
 Floats = NDArray[np.float32]
 _ONE, _HALF = np.float32(1), np.float32(0.5)
@@ -38,7 +38,7 @@ _SMALL = np.float32(0.625)
 ALL = -1
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+@compiled(nogil=True, fastmath={"reassoc", "contract"})
 def _add_product(weight: Floats, hidden: Floats, sums: Floats, t: int) -> None:
     """Add the product of the weights and the hidden states to `sums`, which has an element for each row of weights.
 
@@ -53,7 +53,7 @@ def _add_product(weight: Floats, hidden: Floats, sums: Floats, t: int) -> None:
         sums[row] += total
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _to_exponentials(x: Floats, powers: Floats) -> None:
     """Replace numbers by their exponentials, computed as in Cephes (Moshier 1992)."""
     bits = powers.view(np.int32)
@@ -76,7 +76,7 @@ def _to_exponentials(x: Floats, powers: Floats) -> None:
         x[n] *= powers[n]
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def to_sigmoids(x: Floats, workspace: Floats) -> None:
     """Replace numbers by their sigmoids; `workspace` has as many elements."""
     for n in range(len(x)):
@@ -86,7 +86,7 @@ def to_sigmoids(x: Floats, workspace: Floats) -> None:
         x[n] = _ONE / (_ONE + x[n])
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def to_tanhs(x: Floats, into: Floats, workspace: Floats) -> None:
     """Write hyperbolic tangents of `x` into `into`, which may be `x` itself; `workspace` has twice as many elements."""
     exponentials, powers = workspace[: len(x)], workspace[len(x) :]
@@ -105,7 +105,7 @@ def to_tanhs(x: Floats, into: Floats, workspace: Floats) -> None:
         into[n] = small if abs(value) < _SMALL else large
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _activate(x: Floats, slope: np.float32, workspace: Floats) -> None:
     """Apply the activation function of the gates; `workspace` has as many elements."""
     if slope == 0:
@@ -117,7 +117,7 @@ def _activate(x: Floats, slope: np.float32, workspace: Floats) -> None:
         x[n] = _ONE if linear > 1 else linear
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _normalise(x: Floats, gain: Floats) -> None:
     """Normalise numbers to mean 0 and variance 1, and multiply them by a gain."""
     mean, square = 0.0, 0.0
@@ -131,7 +131,7 @@ def _normalise(x: Floats, gain: Floats) -> None:
         x[n] = np.float32((x[n] - mean) * scale) * gain[n]
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _interpolate(candidate: Floats, z: Floats, hidden: Floats) -> None:
     """Replace a state by (1 - z) candidate + z state, exact where z is 0 or 1."""
     for unit in range(len(hidden)):
@@ -141,7 +141,7 @@ def _interpolate(candidate: Floats, z: Floats, hidden: Floats) -> None:
         )
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def read_lstm(
     weight: Floats,
     projection: Floats,
@@ -204,7 +204,7 @@ def read_lstm(
         cells[t] = cell
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def read_gru(
     weight: Floats,
     candidate_bias: Floats,
@@ -236,7 +236,7 @@ def read_gru(
         hiddens[t] = hidden
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def read_gru_reset_before(
     weight: Floats,
     candidate_weight: Floats,
@@ -266,7 +266,7 @@ def read_gru_reset_before(
         hiddens[t] = hidden
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def read_rnn(
     weight: Floats, preactivations: Floats, hidden: Floats, hiddens: Floats, workspace: Floats, stage: int
 ) -> None:
@@ -277,7 +277,7 @@ def read_rnn(
         hiddens[t] = hidden
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def read_rnn_relu(
     weight: Floats, preactivations: Floats, hidden: Floats, hiddens: Floats, workspace: Floats, stage: int
 ) -> None:

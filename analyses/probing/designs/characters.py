@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from activations.blocks import Source
 from analyses.probing.designs.design import Basis, tiles_of
 from analyses.targets.row_runs import pieces_of_rows, value_counts
 from analyses.threads import do_in_threads
+from hypotheses.kernels import compiled
 
 _MAX_CHARACTERS = 255  # that have a column of their own; the others share one
 _TILE_ROWS = 8192  # more than in other designs, because a row has only `n_last` nonzero numbers
@@ -111,7 +111,7 @@ class CharacterTile:
         return sums
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _times(
     positions: NDArray[np.int64],
     starts: NDArray[np.int64],
@@ -129,7 +129,7 @@ def _times(
                 products[row, probe] += weights[column, probe]
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _transposed_times(
     positions: NDArray[np.int64],
     starts: NDArray[np.int64],
@@ -147,7 +147,7 @@ def _transposed_times(
                 sums[column, probe] += numbers[row, probe]
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _add_products(
     positions: NDArray[np.int64],
     starts: NDArray[np.int64],

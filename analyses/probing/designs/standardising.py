@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from analyses.moments import Moments
+from hypotheses.kernels import compiled
 
 
 def moments_of(raw: NDArray[Any]) -> Moments:
@@ -47,7 +48,7 @@ def _decode(context: Any, number: types.Type) -> Any:
 _decoded: Any = intrinsic(_decode)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _mean_and_scatter(raw: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(n_columns,) means, and sums of squared deviations from them; numbers in uint16 are the bits of float16.
 
@@ -67,7 +68,7 @@ def _mean_and_scatter(raw: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[n
     return mean, scatter
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _standardise(
     raw: NDArray[Any], mean: NDArray[np.float32], factor: NDArray[np.float32], x: NDArray[np.float32]
 ) -> None:

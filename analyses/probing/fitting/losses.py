@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hypotheses.kernels import compiled
 
 
 class LogisticLabels(NamedTuple):
@@ -66,7 +67,7 @@ def logistic(
     return LossesOfRows(residuals, curvatures, *sums)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _logistic(
     z: NDArray[Any],
     y: NDArray[np.int8],
@@ -146,7 +147,7 @@ def squared(z: NDArray[Any], y: NDArray[Any], weights: NDArray[Any]) -> LossesOf
     return LossesOfRows(residuals, weights, losses, column_sums(residuals), column_sums(weights))
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def column_sums(numbers: NDArray[Any]) -> NDArray[np.float64]:
     """(n_columns,) sums over the rows of (n_rows, n_columns) numbers, in float64."""
     n_rows, n_columns = numbers.shape

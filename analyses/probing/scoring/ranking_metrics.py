@@ -3,10 +3,10 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.intervals.long_run import N_GROUPS
+from hypotheses.kernels import compiled
 
 Array = NDArray[np.float64]
 
@@ -108,7 +108,7 @@ class _RankSums(NamedTuple):
     ordered_of_groups: Array
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _rank_sums(keys: NDArray[np.uint64], n_bits: int, group: NDArray[np.int64], n_groups: int) -> Any:
     """Compute the fields of `_RankSums` from sorted keys, one run of tied predictions after another."""
     n_cells = len(group)

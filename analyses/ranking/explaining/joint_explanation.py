@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.levels.shares import for_shares
 from analyses.targets.classes import Classes
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
+from hypotheses.kernels import compiled
 
 _LEAST_ADDED = 0.005
 _CHARS_AT_ONCE = 1 << 15
@@ -103,7 +103,7 @@ class _LeastSquares:
         return train, test
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _add_classes(
     start: int,
     stop: int,

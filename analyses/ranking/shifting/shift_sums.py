@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from activations.texts.selection import Selection
@@ -15,6 +14,7 @@ from analyses.levels.counts import LevelCounts
 from analyses.levels.shares import for_shares
 from analyses.ranking.shifting.shifted_labels import ShiftedLabels
 from analyses.threads import do_in_threads
+from hypotheses.kernels import compiled
 
 _CHARS_AT_ONCE = 1 << 15
 _SHIFTED_BYTES = 1 << 28  # of all shifts of some labels, at `_CHARS_AT_ONCE` characters
@@ -132,7 +132,7 @@ def _ranks_of_levels(counts: NDArray[np.uint32]) -> NDArray[np.float32]:
     return ranks
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _write_ranks(start: int, stop: int, counts: NDArray[np.uint32], ranks: NDArray[np.float32]) -> None:
     """Write the ranks of the units from `start` up to `stop`."""
     for unit in range(start, stop):
@@ -156,7 +156,7 @@ def _look_up(levels: NDArray[np.uint16], ranks: NDArray[np.float32], into: NDArr
     for_shares(len(levels), levels.size, lambda start, stop: _look_up_some(start, stop, levels, ranks, into))
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _look_up_some(
     start: int, stop: int, levels: NDArray[np.uint16], ranks: NDArray[np.float32], into: NDArray[np.float32]
 ) -> None:

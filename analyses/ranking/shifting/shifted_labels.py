@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.intervals.long_run import N_GROUPS, position_groups
@@ -14,6 +13,7 @@ from analyses.levels.shares import for_shares
 from analyses.targets.classes import Classes
 from analyses.targets.splits import in_pieces
 from analyses.targets.target import Target
+from hypotheses.kernels import compiled
 
 _CHARS_PER_CHANGE = 24  # of a label, for which sums at the changes take less time than a product with all characters
 _SUMMED_CHARS = 1 << 20
@@ -99,13 +99,13 @@ class ShiftedLabels:
             yield _shift(self._values, class_number, self._steps, rows, groups, means, per_norm)
 
 
-@njit(inline="always")
+@compiled(inline="always")
 def _label(value: np.float32, class_number: np.float32) -> np.float32:
     """Return the value itself, or, if a class is given, whether it is that class; NaN if it is missing."""
     return value if np.isnan(class_number) or np.isnan(value) else np.float32(value == class_number)
 
 
-@njit(inline="always")
+@compiled(inline="always")
 def _in_circle(place: int, n_chars: int) -> np.uint64:
     """Return the place in [0, n_chars) of one in [0, 2 n_chars)."""
     return np.uint64(place - n_chars if place >= n_chars else place)
@@ -157,7 +157,7 @@ def _shift(
     return into
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _write_shifted(
     start: int,
     stop: int,

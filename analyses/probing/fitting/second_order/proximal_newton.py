@@ -1,11 +1,11 @@
 """Newton steps for a loss with an L1 penalty, or an elastic net."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.probing.fitting.second_order.conjugate_gradients import conjugate_gradients
 from analyses.probing.fitting.second_order.hessians import Hessian, centred
+from hypotheses.kernels import compiled
 
 Array = NDArray[np.float64]
 _MAX_STEPS = 30  # of conjugate gradients where signs are fixed
@@ -208,7 +208,7 @@ def _solve_for_signs(hessian: Array, linear: Array, l1: Array, x: Array) -> None
         free = free[~np.isin(free, zero)]
 
 
-@njit(cache=True)
+@compiled()
 def _coordinate_descent(hessian: Array, linear: Array, l1: Array, x: Array, n_sweeps: int) -> float:
     """Minimise as `minimise_quadratic` does, coordinate by coordinate, and return the decrease by the last sweep."""
     slope = linear + hessian @ x

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.probing.designs.design import Design, SparseDesign, Tile
@@ -16,6 +15,7 @@ from analyses.probing.fitting.second_order.hessians import (
     hessian_of_products,
 )
 from analyses.threads import in_threads
+from hypotheses.kernels import compiled
 
 Array = NDArray[np.float64]
 MIN_ROWS = 2000  # of a sample, however few columns there are
@@ -117,7 +117,7 @@ class RowSampler:
         return hessian_of_classes(sample, coefficients) if coefficients.shape[1] > 1 else hessian_of_output(sample)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def systematic_sample(sizes: NDArray[Any], rate: float, offset: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Draw rows with probabilities proportional to their sizes, by systematic sampling.
 
