@@ -35,6 +35,7 @@ demo: $(INSTALLED)
 test test-all fuzz: export OMP_NUM_THREADS = 1
 test test-all fuzz: export OPENBLAS_NUM_THREADS = 1
 test test-all fuzz: export NUMBA_NUM_THREADS = 1
+test test-all fuzz: export NUMBA_CACHE_DIR = $(CURDIR)/build/compiled
 
 test: $(INSTALLED)
 	$(PYTEST) -m "not slow" $(if $(SHORT),$(SHORT_TESTS))

@@ -1,20 +1,14 @@
-"""Compiled loops that share their work among the processor's cores.
-
-Loops that call each other are kept in one file: numba's cache of compiled loops does not notice changes in another one.
-"""
+"""Compiled loops that share their work among the processor's cores."""
 
 from collections.abc import Callable
 from functools import wraps
 from threading import Lock
 from typing import Any, TypeVar, cast
 
-from numba import config, set_num_threads
-
 from activations.cores import n_cores
 from hypotheses.kernels import compiled
 
 _LAUNCHING = Lock()
-_MOST_THREADS: int = vars(config)["NUMBA_NUM_THREADS"]
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
@@ -29,8 +23,10 @@ def in_parallel(loop: Loop) -> Loop:
 
     @wraps(loop)
     def call(*arguments: Any) -> Any:
+        from numba import config, set_num_threads
+
         with _LAUNCHING:
-            set_num_threads(min(n_cores(), _MOST_THREADS))  # which numba keeps for each thread
+            set_num_threads(min(n_cores(), vars(config)["NUMBA_NUM_THREADS"]))  # which numba keeps for each thread
             return compiled_loop(*arguments)
 
     return cast(Loop, call)

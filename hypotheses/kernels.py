@@ -1,11 +1,20 @@
-"""Loops that numba compiles when they are first called, and keeps on the disk, so that numba is only loaded then."""
+"""Loops that numba compiles when they are first called, and keeps on the disk, so that numba is only loaded then.
+
+All packages compile their loops in this way. It is the one thing that `activations` takes from `hypotheses`.
+
+The first question after installing waits until the loops that it needs are compiled. What takes long there, each time
+that a loop has it: assigning an array to a slice (the error for wrong shapes alone is 2 s), slices themselves,
+`np.searchsorted`, `np.cumsum` and `.sum()`; a callee for each combination of types that it is called with; and every
+further type or memory layout of the arguments.
+"""
 
 from collections.abc import Callable, Iterator
 from functools import update_wrapper
-from hashlib import sha256
 from threading import RLock
 from types import CodeType, FunctionType
 from typing import Any, TypeVar, cast
+
+from hypotheses.kept_loops import keep_by_facts
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _PACKAGES = ("probe", "analyses", "activations", "hypotheses")
@@ -27,6 +36,7 @@ class CompiledLoop:
         self.py_func = function
         self.options = options
         self._dispatcher: Any = None
+        self._callee: Any = None
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Compute it."""
@@ -35,16 +45,34 @@ class CompiledLoop:
     def dispatcher(self) -> Any:
         """Return numba's form of the function, with those that it calls in numba's form, too."""
         with _READY:
-            if self._dispatcher is None:
-                from numba import njit
-
-                _prepare_numba()
-                function = self.py_func
-                names = dict(_with_dispatchers(function))
-                copy = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
-                update_wrapper(copy, function)
-                self._dispatcher = _keyed(njit(**self.options)(copy))
+            self._dispatcher = self._dispatcher or self._prepared(no_cfunc_wrapper=True)
             return self._dispatcher
+
+    def callee(self) -> Any:
+        """Return numba's form of the function for loops that call it: Python cannot, which is less to compile."""
+        with _READY:
+            if self._callee is None:
+                self._callee = self._prepared(no_cfunc_wrapper=True, no_cpython_wrapper=True)
+                _ignore_literals(self._callee)
+            return self._callee
+
+    def called(self) -> set["CompiledLoop"]:
+        """Return the loops that this one calls, and those that these call."""
+        loops = {value for _, value in _names_and_values(self.py_func) if isinstance(value, CompiledLoop)} - {self}
+        return loops.union(*(loop.called() for loop in loops))
+
+    def _prepared(self, **options: bool) -> Any:
+        from numba import njit
+
+        _prepare_numba()
+        function = self.py_func
+        names = dict(_names_and_values(function))
+        names |= {name: value.callee() for name, value in names.items() if isinstance(value, CompiledLoop)}
+        copy = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+        update_wrapper(copy, function)
+        dispatcher = njit(**self.options | options)(copy)
+        keep_by_facts(dispatcher, self.called(), sorted(options))
+        return dispatcher
 
 
 def compiled(**options: Any) -> Callable[[Function], Function]:
@@ -91,57 +119,32 @@ def _prepare_numba() -> None:
     register("numba:compile", Compiling())
 
 
-def _keyed(dispatcher: Any) -> Any:
-    """Let a compiled function keep each version of it in a file that is named after all that the version depends on.
+def _ignore_literals(dispatcher: Any) -> None:
+    """Compile a callee once for whole numbers, not once more for each constant that is given to it."""
+    from numba.core import types
 
-    numba numbers versions, and saves the list of numbers before the versions, so that of two processes that save at
-    the same time, one may later load what the other has compiled for arguments of other types.
-    """
-    from numba.core import caching
+    template = dispatcher.get_call_template
 
-    file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if type(file) is caching.IndexDataCacheFile:
-        file.__class__ = _keyed_files()
-    return dispatcher
+    def get_call_template(arguments: Any, named: Any) -> Any:
+        return template(
+            tuple(map(without_value, arguments)), {name: without_value(kind) for name, kind in named.items()}
+        )
 
+    def without_value(kind: Any) -> Any:
+        return types.unliteral(kind) if isinstance(kind, types.IntegerLiteral | types.BooleanLiteral) else kind
 
-def _keyed_files() -> type[Any]:
-    from numba.core import caching
-
-    files: Any = caching.IndexDataCacheFile  # which has no types
-
-    class KeyedFiles(files):  # type: ignore[misc]
-        """The versions of a function, without a list of them. A file appears complete or not at all."""
-
-        def save(self, key: tuple[Any, ...], data: object) -> None:
-            self._save_data(self._name_of(key), data)
-
-        def load(self, key: tuple[Any, ...]) -> Any:
-            try:
-                return self._load_data(self._name_of(key))
-            except (OSError, EOFError):
-                return None
-
-        def _name_of(self, key: tuple[Any, ...]) -> str:
-            facts = repr((self._version, self._source_stamp, key))
-            return str(self._data_name(int(sha256(facts.encode()).hexdigest()[:15], 16)))
-
-    return KeyedFiles
+    dispatcher.get_call_template = get_call_template
 
 
-def _with_dispatchers(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield the names that a function uses of its module, with what they mean, once compiled.
+def _names_and_values(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield the names that a function uses of its module, with what they mean.
 
     A loop is called by its name, not as an attribute of its module. Names of attributes are among the names.
     """
     values = function.__globals__
-    for name in ("__name__", "__builtins__", "__file__"):
+    for name in ("__name__", "__builtins__", "__file__", *_names(function.__code__)):
         if name in values:
             yield name, values[name]
-    for name in _names(function.__code__):
-        if name in values:
-            value = values[name]
-            yield name, value.dispatcher() if isinstance(value, CompiledLoop) else value
 
 
 def _names(code: CodeType) -> Iterator[str]:

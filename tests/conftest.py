@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import compiled_loops  # noqa: F401
 import numpy as np
 import profiles  # noqa: F401
 import pytest
@@ -26,8 +25,6 @@ from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from hypotheses.registry import get
 from probe.cli import main
-
-collect_ignore = ["compiled_loops.py"]  # has changed numba's cache when it was first imported, and is no test
 
 
 @pytest.fixture

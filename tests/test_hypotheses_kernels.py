@@ -57,10 +57,10 @@ def test_no_hypothesis_loads_numba_before_it_is_asked() -> None:
     assert run(code) == "False\n"
 
 
-def test_every_loop_of_hypotheses_is_declared_in_this_way() -> None:
-    folder = Path(__file__).parents[1] / "hypotheses"
-    found = {path.name for path in folder.rglob("*.py") if "import njit" in path.read_text(encoding="utf-8")}
-    assert found == {"kernels.py"}
+def test_every_loop_is_declared_in_this_way() -> None:
+    folders = [Path(__file__).parents[1] / name for name in ("hypotheses", "activations", "analyses", "probe")]
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    assert {path.name for path in files if "njit" in path.read_text(encoding="utf-8")} == {"kernels.py"}
 
 
 def run(code: str, *, folder: Path | None = None) -> str:
@@ -87,8 +87,6 @@ def test_programs_that_compile_at_the_same_time_do_not_mix_up_what_they_keep(
     """Numba saves a list of versions before the versions; two processes both called theirs the first."""
     from numba.core import caching
 
-    shared: Any = caching.IndexDataCacheFile  # that of numba, or what pytest's workers share in its place
-    monkeypatch.setattr(caching, "IndexDataCacheFile", getattr(shared, "func", shared).__mro__[-2])
     loop: Any = compiled()(sum_of_increased.py_func)  # type: ignore[attr-defined]
     again: Any = compiled()(sum_of_increased.py_func)  # type: ignore[attr-defined]
     save: Any = caching.IndexDataCacheFile._save_data
@@ -109,3 +107,65 @@ def test_programs_that_compile_at_the_same_time_do_not_mix_up_what_they_keep(
     fresh: Any = compiled()(sum_of_increased.py_func)  # type: ignore[attr-defined]
     assert (fresh(np.arange(4)), fresh(np.arange(4.5))) == (18, np.arange(4.5).sum() + 15)
     assert sum(fresh.dispatcher().stats.cache_hits.values()) == 2
+
+
+@compiled()
+def sum_of_two(first: int, second: int) -> int:
+    return first + second
+
+
+@compiled()
+def sum_of_some(n: int, is_one: bool) -> int:
+    return sum_of_two(n, 1) + sum_of_two(0, n) + sum_of_two(n, n) + (1 if is_one else 0)
+
+
+def test_a_callee_is_compiled_once_for_constants_and_others() -> None:
+    loop: Any = sum_of_some
+    called: Any = sum_of_two
+    assert (loop(5, True), loop(5, False)) == (22, 21)
+    assert len(called.callee().signatures) == 1
+
+
+CALLEE = "from hypotheses.kernels import compiled\n@compiled()\ndef callee(n):\n    return n + 1\n"
+CALLER = (
+    "from hypotheses.kernels import compiled\nfrom callees import callee\nOFFSET = 0\n"
+    "@compiled()\ndef caller(n):\n    return callee(n) * 10 + OFFSET\n"
+)
+ASK = "from callers import caller\nprint(caller(4), sum(caller.dispatcher().stats.cache_hits.values()))"
+
+
+def test_a_loop_is_compiled_anew_when_it_or_one_that_it_calls_is_changed_and_old_versions_are_removed(
+    tmp_path: Path,
+) -> None:
+    """Numba notices only changes in the file of the loop itself."""
+    kept = tmp_path / "kept"
+
+    def ask(callee: str, caller: str) -> tuple[str, set[str]]:
+        for name, source in (("callees.py", callee), ("callers.py", caller)):
+            (tmp_path / name).write_text(source)
+        printed = run(
+            f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nsys.dont_write_bytecode = True\n{ASK}", folder=kept
+        )
+        return printed, {path.name for path in kept.rglob("*.nb?")}
+
+    first, names = ask(CALLEE, CALLER)
+    assert (first, len(names)) == ("50 0\n", 2)
+    (kept / "unrelated.txt").write_text("stays")
+    for callee, caller, printed in (
+        (CALLEE.replace("+ 1", "+ 22"), CALLER, "260 0\n"),
+        (CALLEE.replace("+ 1", "+ 22"), "# a line before it\n" + CALLER, "260 0\n"),
+        (CALLEE.replace("+ 1", "+ 22"), CALLER.replace("OFFSET = 0", "OFFSET = 333"), "593 0\n"),
+    ):
+        found, new_names = ask(callee, caller)
+        assert (found, len(new_names)) == (printed, 2)
+        assert {name for name in names if name.startswith("callers.")}.isdisjoint(new_names)
+        names = new_names
+    assert (kept / "unrelated.txt").exists()
+
+
+def test_a_loop_that_is_kept_is_loaded(tmp_path: Path) -> None:
+    for name, source in (("callees.py", CALLEE), ("callers.py", CALLER)):
+        (tmp_path / name).write_text(source)
+    code = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n{ASK}"
+    kept = tmp_path / "kept"
+    assert [run(code, folder=kept), run(code, folder=kept)] == ["50 0\n", "50 1\n"]

@@ -8,8 +8,6 @@ found from the bits of 1 + distance / scale, which as a whole number grow about 
                                                              `- shift bits -------'
     entry of the cell in `Bins.levels`:              | lowest level | n_levels |
     level = lowest level + step · n_levels / 2^shift
-
-Loops that call each other are in one file, since numba's cache does not notice changes in another one.
 """
 
 import numpy as np
@@ -82,7 +80,8 @@ def levels_of_bins(
             of_unit = distances[unit, : stop - start]
             are_numbers &= _are_numbers(of_unit)
             if first_edge[unit] >= 0:
-                copied[: len(of_unit)] = of_unit
+                for t in range(len(of_unit)):  # an assignment takes a second to compile
+                    copied[t] = of_unit[t]
             _find_cells(
                 of_unit, middle[unit], saturates[unit], per_scale[unit], np.int32(shift[unit]), grown, cells, steps
             )
@@ -107,7 +106,8 @@ def count_cells(
     distances, grown = np.empty(n_chars, np.float32), np.empty(n_chars, np.float32)
     cells, steps = np.empty(n_chars, np.int32), np.empty(n_chars, np.int32)
     for unit in range(n_units):
-        distances[:] = values[:, unit]
+        for t in range(n_chars):
+            distances[t] = values[t, unit]
         _find_cells(
             distances, middle[unit], saturates[unit], per_scale[unit], np.int32(shift[unit]), grown, cells, steps
         )

@@ -105,7 +105,7 @@ def _cut(
     code_counts = np.zeros((_N_PARTS, n_codes), np.int64)
     stops = np.zeros((_N_PARTS, len(parts) // _REGION + 1, len(SIZES)), np.int64)
     starts = np.empty(0, np.uint32)
-    for is_second in (False, True):
+    for is_second in range(2):
         t = 0
         while t < len(parts):
             part, code, stop = parts[t], codes[t], t + 1
@@ -124,8 +124,12 @@ def _cut(
                 t += SIZES[number]
             t = stop
         if not is_second:
-            starts = np.empty(stops.sum(), np.uint32)
-            stops = (np.cumsum(stops) - stops.ravel()).reshape(stops.shape)
+            n_pieces = 0
+            for place in np.ndindex(stops.shape):
+                n_here = stops[place]
+                stops[place] = n_pieces
+                n_pieces += n_here
+            starts = np.empty(n_pieces, np.uint32)
     return starts, stops, code_counts
 
 

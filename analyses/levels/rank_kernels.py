@@ -95,7 +95,9 @@ def add_up_ranks(
 ) -> None:
     """Add up what the (n_units, 65536, 2) tables say of the pieces of each unit from `start` up to `stop`."""
     for unit in range(start, stop):
-        _add_pieces(levels[unit], starts, codes, kinds, batches, tables[unit], unit, sums_by_code, sums_by_kind)
+        _add_pieces(
+            levels[unit], starts, codes, kinds, batches, 0, len(batches), tables[unit], unit, sums_by_code, sums_by_kind
+        )
 
 
 @compiled(nogil=True)
@@ -127,24 +129,18 @@ def rank_and_add_up(
         counts[:] = 0
         _count(of_unit, segmentations.run_starts, segmentations.run_stops, segmentations.run_parts, counts)
         for number in range(len(segmentations.n)):
-            new = slice(segmentations.change_borders[number], segmentations.change_borders[number + 1])
-            _count_changes(
-                of_unit,
-                segmentations.changed[new],
-                segmentations.changed_parts[new],
-                segmentations.changes[new],
-                counts,
-            )
+            _count_changes(of_unit, segmentations, number, counts)
             n = segmentations.n[number]
             squares = sums.squares[number, unit]
             sums.ties[number, unit] = _rank_levels(counts.T, lowest, highest + 1, middles[unit], n, table, squares)
-            first, last = segmentations.batch_borders[number], segmentations.batch_borders[number + 1]
             _add_pieces(
                 of_unit,
                 segmentations.starts,
                 segmentations.codes,
                 segmentations.kinds,
-                segmentations.batches[first:last],
+                segmentations.batches,
+                segmentations.batch_borders[number],
+                segmentations.batch_borders[number + 1],
                 table,
                 unit,
                 sums.by_code,
@@ -153,7 +149,8 @@ def rank_and_add_up(
             if number == 0 and len(shifted_runs.steps):
                 _add_ranks(of_unit, table, ranks_before)
                 _add_shifts(ranks_before, shifted_runs, sums.of_shifts[unit])
-                sums.before_borders[unit] = ranks_before[shifted_runs.group_borders]
+                for border in range(len(shifted_runs.group_borders)):
+                    sums.before_borders[unit, border] = ranks_before[shifted_runs.group_borders[border]]
 
 
 @compiled()
@@ -181,17 +178,32 @@ def _add_shifts(before: NDArray[np.float64], runs: ShiftedRuns, into: NDArray[np
     """
     n_chars = len(before) - 1
     for label in range(len(runs.label_borders) - 1):
-        of_label = slice(runs.label_borders[label], runs.label_borders[label + 1])
-        places, changes = runs.places[of_label], runs.changes[of_label]
+        start, stop = np.uint64(runs.label_borders[label]), np.uint64(runs.label_borders[label + 1])
         for number in range(len(runs.steps)):
             step = runs.steps[number]
-            first, last = np.uint64(np.searchsorted(places, step)), np.uint64(len(places))
+            first = _first_not_below(runs.places, step, start, stop)
             total = 0.0
-            for n in range(first):  # unsigned, so that no index is tested
-                total += changes[n] * before[np.uint64(places[n] - step + n_chars)]
-            for n in range(first, last):
-                total += changes[n] * before[np.uint64(places[n] - step)]
+            for n in range(start, first):  # unsigned, so that no index is tested
+                total += runs.changes[n] * before[np.uint64(runs.places[n] - step + n_chars)]
+            for n in range(first, stop):
+                total += runs.changes[n] * before[np.uint64(runs.places[n] - step)]
             into[label, number] = total
+
+
+@compiled()
+def _first_not_below(places: NDArray[np.int64], step: int, start: np.uint64, stop: np.uint64) -> np.uint64:
+    """Return the index of the first of ascending places from `start` up to `stop` that is not below a step.
+
+    `np.searchsorted` takes half a second to compile.
+    """
+    low, high = start, stop
+    while low < high:
+        between = (low + high) >> np.uint64(1)
+        if places[between] < step:
+            low = between + np.uint64(1)
+        else:
+            high = between
+    return low
 
 
 @compiled()
@@ -211,15 +223,12 @@ def _count(
 
 @compiled()
 def _count_changes(
-    levels: NDArray[np.uint16],
-    places: NDArray[np.uint32],
-    parts: NDArray[np.uint8],
-    changes: NDArray[np.uint32],
-    counts: NDArray[np.uint32],
+    levels: NDArray[np.uint16], segmentations: FlatSegmentations, number: int, counts: NDArray[np.uint32]
 ) -> None:
-    """Add the characters that parts have gained to the counts, and take off those that they have lost."""
-    for n in range(len(places)):
-        counts[parts[n], levels[places[n]]] += changes[n]
+    """Add the characters that parts gain with a segmentation to the counts, and take off those that they lose."""
+    for n in range(segmentations.change_borders[number], segmentations.change_borders[number + 1]):
+        level = levels[segmentations.changed[n]]
+        counts[segmentations.changed_parts[n], level] += segmentations.changes[n]
 
 
 @compiled()
@@ -315,31 +324,36 @@ def _add_pieces(
     codes: NDArray[np.uint32],
     kinds: NDArray[np.uint32],
     batches: NDArray[np.int64],
+    first_batch: int,
+    last_batch: int,
     table: NDArray[np.uint64],
     unit: int,
     sums_by_code: NDArray[np.uint64],
     sums_by_kind: NDArray[np.uint64],
 ) -> None:
-    """Add up what a unit's table says of each piece; ranks within a part only for training and test."""
-    for batch in range(len(batches)):
-        pieces = slice(batches[batch, 0], batches[batch, 1])
+    """Add up what a unit's table says of the pieces of batches, the last left out.
+
+    Ranks within a part are only added up for training and test.
+    """
+    for batch in range(first_batch, last_batch):
+        start, stop = np.uint64(batches[batch, 0]), np.uint64(batches[batch, 1])
         size, part = batches[batch, 2], batches[batch, 3]
         # a size that is a constant in each call lets the compiler unroll the loop over a piece
         if size == SIZES[0]:
             _add_batch(
-                levels, starts[pieces], codes[pieces], kinds, SIZES[0], part, table, unit, sums_by_code, sums_by_kind
+                levels, starts, codes, kinds, start, stop, SIZES[0], part, table, unit, sums_by_code, sums_by_kind
             )
         elif size == SIZES[1]:
             _add_batch(
-                levels, starts[pieces], codes[pieces], kinds, SIZES[1], part, table, unit, sums_by_code, sums_by_kind
+                levels, starts, codes, kinds, start, stop, SIZES[1], part, table, unit, sums_by_code, sums_by_kind
             )
         elif size == SIZES[2]:
             _add_batch(
-                levels, starts[pieces], codes[pieces], kinds, SIZES[2], part, table, unit, sums_by_code, sums_by_kind
+                levels, starts, codes, kinds, start, stop, SIZES[2], part, table, unit, sums_by_code, sums_by_kind
             )
         else:
             _add_batch(
-                levels, starts[pieces], codes[pieces], kinds, SIZES[3], part, table, unit, sums_by_code, sums_by_kind
+                levels, starts, codes, kinds, start, stop, SIZES[3], part, table, unit, sums_by_code, sums_by_kind
             )
 
 
@@ -349,6 +363,8 @@ def _add_batch(
     starts: NDArray[np.uint32],
     codes: NDArray[np.uint32],
     kinds: NDArray[np.uint32],
+    start: np.uint64,
+    stop: np.uint64,
     size: int,
     part: int,
     table: NDArray[np.uint64],
@@ -356,12 +372,12 @@ def _add_batch(
     sums_by_code: NDArray[np.uint64],
     sums_by_kind: NDArray[np.uint64],
 ) -> None:
-    """Add up the pieces of a batch; what is unsigned saves a test at each look-up."""
+    """Add up the pieces of a batch, from `start` up to `stop`; what is unsigned saves a test at each look-up."""
     overall, within, others = sums_by_code[unit], sums_by_kind[0, unit], sums_by_kind[-1, unit]
     share_levels = len(sums_by_kind) > 1
     train_mask, test_mask = _LOWER * np.uint64(part == TRAIN), _LOWER * np.uint64(part == TEST)
     if share_levels or part == TEST:
-        for piece in range(len(starts)):
+        for piece in range(start, stop):
             word_0, word_1 = np.uint64(0), np.uint64(0)
             for n in range(size):
                 level = levels[np.uint64(starts[piece]) + np.uint64(n)]
@@ -374,7 +390,7 @@ def _add_batch(
             if share_levels:  # else `others` is `within`
                 others[kind] += word_1 >> _HALF
     else:
-        for piece in range(len(starts)):
+        for piece in range(start, stop):
             word_0 = np.uint64(0)
             for n in range(size):
                 word_0 += table[levels[np.uint64(starts[piece]) + np.uint64(n)], 0]

@@ -277,9 +277,13 @@ def _counts_to_places(
     For each unit the same as `places = 2 * np.cumsum(positives) - positives`, and `bins` from the mean of that and the
     same for held-out characters, each over its largest value.
     """
-    n_positive[0] = positives[0].sum()
+    n_held_out_ones = 0
+    n_positive[0] = 0
+    for level in range(N_LEVELS):
+        n_positive[0] += positives[0, level]
+        n_held_out_ones += held_out_ones[0, level]
     per_positive = 0.25 * _N_BINS / max(1, n_positive[0])
-    per_held_out = 0.25 * _N_BINS / max(1, held_out_ones[0].sum())
+    per_held_out = 0.25 * _N_BINS / max(1, n_held_out_ones)
     for n in range(len(positives)):
         places, bins = positives[n], held_out_ones[n]
         lower = lower_held_out = np.uint32(0)

@@ -81,6 +81,7 @@ _PYTHON = _with_real_paths(  # the last is another folder in a virtual environme
     [_FOLDERS["stdlib"], _FOLDERS["platstdlib"], str(Path(os.__file__).parent)]
 )
 _COMPILERS = tuple(folder + name + os.sep for folder in _PACKAGES for name in ("numba", "llvmlite"))
+_COMPILERS += (str(Path(__file__).parents[1] / "kept_loops.py"),)
 _IMPORTLIB = str(Path(importlib.__file__).parent) + os.sep
 
 

@@ -63,7 +63,8 @@ def read_python(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     n_marks = 0  # marks read at the beginning of a statement, which may become three
     word, prefix = 0, 0  # the word before this character, see `fstrings.extended`, and that before the last string
     levels, n_levels = np.zeros(MAX_LEVELS, LEVEL), 0  # of the open f-string
-    for t, code in enumerate(codes):
+    for t in range(len(codes)):
+        code = np.int64(codes[t])
         before, word = word, extended(word, code)
         if n_marks > 0:
             is_third = code == quote and n_marks == 2
