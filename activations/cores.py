@@ -28,12 +28,14 @@ def n_cores() -> int:
     scheduler's affinity and the quotas of control groups allow, and at most `OMP_NUM_THREADS`, if that is set.
 
     Raises:
-        ActivationError: If `PROBE_THREADS` is no whole number from 1 to 1,024.
+        ActivationError: If `PROBE_THREADS` is no whole number from 1 to 1,024, or numba would not take
+            `NUMBA_NUM_THREADS`.
     """
     if _chosen is not None:
         return _chosen
     if asked := os.environ.get(THREADS):
         return _checked(asked, f"the environment variable {THREADS}")
+    _check_threads_of_numba()
     limit = _whole_number(os.environ.get(_OPENMP, "").split(",")[0].strip())
     return min(given_cores(), limit or _MOST)
 
@@ -108,6 +110,15 @@ def _quota_of_this_process() -> float | None:
 
 def _allowed_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_threads_of_numba() -> None:
+    """Say what is wrong with numba's variable before numba is loaded, which ends in a traceback."""
+    asked = os.environ.get(_NUMBA, "1").strip()
+    if not _whole_number(asked.removeprefix("+")):
+        raise ActivationError(
+            f"the environment variable {_NUMBA} is {asked[:20]!r}; give a whole number of 1 or more, or unset it"
+        )
 
 
 def _checked(number: int | str, what: str) -> int:

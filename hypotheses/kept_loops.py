@@ -43,9 +43,10 @@ def keep_by_facts(dispatcher: Any, called: Iterable[Loop], options: Iterable[str
     functions = sorted((loop.py_func for loop in called), key=lambda function: function.__code__.co_filename)
     paths = sorted({function.__code__.co_filename for function in functions})
     constants = sorted({fact for function in (dispatcher.py_func, *functions) for fact in _constants(function)})
-    file.__class__ = _kept_files()
-    file._source_stamp = file._source_stamp, [_stamp(path) for path in paths]
-    file._facts = [function.__code__.co_code for function in functions], constants, list(options)
+    kept: Any = file  # which has no types
+    kept.__class__ = _kept_files()
+    kept._source_stamp = kept._source_stamp, [_stamp(path) for path in paths]
+    kept._facts = [function.__code__.co_code for function in functions], constants, list(options)
 
 
 @cache

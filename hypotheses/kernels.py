@@ -123,7 +123,7 @@ def _ignore_literals(dispatcher: Any) -> None:
     """Compile a callee once for whole numbers, not once more for each constant that is given to it."""
     from numba.core import types
 
-    template = dispatcher.get_call_template
+    template, unliteral = dispatcher.get_call_template, cast(Any, types.unliteral)
 
     def get_call_template(arguments: Any, named: Any) -> Any:
         return template(
@@ -131,7 +131,7 @@ def _ignore_literals(dispatcher: Any) -> None:
         )
 
     def without_value(kind: Any) -> Any:
-        return types.unliteral(kind) if isinstance(kind, types.IntegerLiteral | types.BooleanLiteral) else kind
+        return unliteral(kind) if isinstance(kind, types.IntegerLiteral | types.BooleanLiteral) else kind
 
     dispatcher.get_call_template = get_call_template
 

@@ -211,6 +211,20 @@ def test_a_number_of_threads_that_makes_no_sense_is_one_line(number: str, run: C
         cores.prepare_libraries()  # as `import probe` does, which has to go on
 
 
+@pytest.mark.parametrize("number", ["-1", "0", "abc", ""])
+@pytest.mark.parametrize("arguments", [("hypotheses", "vowel"), ("rank", "vowel", "none.h5"), ("train", "none.txt")])
+def test_what_numba_would_not_take_is_one_line(number: str, arguments: tuple[str, ...], run: Command) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PROBE_THREADS", raising=False)
+        patch.setenv("NUMBA_NUM_THREADS", number)
+        status, out, err = run(*arguments)
+        assert (status, out) == (1, "")
+        assert err.startswith(f"error: the environment variable NUMBA_NUM_THREADS is '{number}'; give a whole number")
+        assert err.count("\n") == 1
+        patch.setenv("NUMBA_NUM_THREADS", " +1")  # which numba takes
+        assert cores.n_cores() >= 1
+
+
 def test_an_empty_variable_says_nothing(four_cores: pytest.MonkeyPatch) -> None:
     four_cores.setenv("PROBE_THREADS", "")
     cores.prepare_libraries()

@@ -126,7 +126,7 @@ def _cut(
         if not is_second:
             n_pieces = 0
             for place in np.ndindex(stops.shape):
-                n_here = stops[place]
+                n_here = int(stops[place])
                 stops[place] = n_pieces
                 n_pieces += n_here
             starts = np.empty(n_pieces, np.uint32)

@@ -64,7 +64,7 @@ def read_python(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     word, prefix = 0, 0  # the word before this character, see `fstrings.extended`, and that before the last string
     levels, n_levels = np.zeros(MAX_LEVELS, LEVEL), 0  # of the open f-string
     for t in range(len(codes)):
-        code = np.int64(codes[t])
+        code = int(codes[t])
         before, word = word, extended(word, code)
         if n_marks > 0:
             is_third = code == quote and n_marks == 2
