@@ -27,6 +27,16 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32, copy=False)
 
 
+def unchanging(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return a view of code points that cannot be written to, like those of `code_points`.
+
+    Loops are compiled once for arrays that can be written to, and once more for those that cannot.
+    """
+    view = codes.view()
+    view.flags.writeable = False
+    return view
+
+
 def pack(word: str) -> int:
     """Return a word of at most 8 ASCII characters as one number, as a loop over code points can compose it."""
     return int.from_bytes(word.encode("ascii"), "big")

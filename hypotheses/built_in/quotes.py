@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hypotheses.characters import BLANK, LETTER, LONGEST_PACKED, code_points, next_of, pack, traits
+from hypotheses.characters import BLANK, LETTER, LONGEST_PACKED, code_points, next_of, pack, traits, unchanging
 from hypotheses.hypothesis import hypothesis
 from hypotheses.kernels import compiled
 from hypotheses.labels import Labels
@@ -124,7 +124,7 @@ def in_curly_quotes(text: str) -> Labels:
     a “b “c” d” e „f“ g
     ..xxxxxxxx....xx...
     """
-    return Labels(_nested(code_points(text), ord("“"), ord("”"), ord("„")), "binary")
+    return Labels(_nested(code_points(text), ord("“"), ord("”"), ord("„"), True), "binary")
 
 
 @hypothesis(kind="binary")
@@ -138,7 +138,7 @@ def in_guillemets(text: str) -> Labels:
     a «b» c « d » »e« f
     ..xx....xxxx..xx...
     """
-    return Labels(_nested(code_points(text), ord("«"), ord("»")), "binary")
+    return Labels(_nested(code_points(text), ord("«"), ord("»"), 0, True), "binary")
 
 
 @hypothesis(kind="binary")
@@ -154,7 +154,7 @@ def in_corner_quotes(text: str) -> Labels:
     codes = code_points(text)
     for variant, mark in zip("『』｢｣﹁﹂﹃﹄", "「」「」「」「」", strict=True):
         codes = np.where(codes == ord(variant), np.uint32(ord(mark)), codes)
-    return Labels(_nested(codes, ord("「"), ord("」"), may_reverse=False), "binary")
+    return Labels(_nested(unchanging(codes), ord("「"), ord("」"), 0, False), "binary")
 
 
 @compiled()
@@ -295,8 +295,8 @@ def _nested(
     codes: NDArray[np.uint32],
     opener: int,
     closer: int,
-    low_opener: int = 0,
-    may_reverse: bool = True,
+    low_opener: int,
+    may_reverse: bool,
 ) -> NDArray[np.bool_]:
     """Return (n_chars,) whether a character is inside quotations that may contain each other.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hypotheses.characters import unchanging
 from hypotheses.kernels import compiled
 
 ROUND, SQUARE, CURLY = range(3)
@@ -70,7 +71,7 @@ def _match(
         classes[ord("\\")] = _ESCAPE
     weights = np.array([kind in kinds for kind in (ROUND, SQUARE, CURLY)], np.int32)
     arrays: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]] = _nest(
-        codes, classes, weights, with_indices, is_code
+        unchanging(codes), classes, weights, with_indices, is_code
     )
     return arrays
 
