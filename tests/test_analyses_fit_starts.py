@@ -116,6 +116,17 @@ def test_samples_of_few_probes_are_larger(n_probes: int, rows_per_column: float,
     assert sampler.is_cheap == is_cheap
 
 
+def test_samples_of_a_thinned_design_are_as_those_of_its_own_rows() -> None:
+    """A Hessian of one of ten rows may cost as much as a pass over them, a tenth of one over all."""
+    design = ArrayDesign(np.zeros((1_000, 399), np.float32))
+    thinned = RowSampler(design, np.ones(1_600_000, np.bool_), 0.1)
+    alone = RowSampler(design, np.ones(160_000, np.bool_))
+    for sampler in (thinned, alone):
+        sampler.choose_size(4, 4)
+    assert thinned.n_rows == alone.n_rows
+    assert not RowSampler(design, np.ones(10_000, np.bool_), 0.5).takes_all  # rough fits need no exact Hessians
+
+
 def test_probes_of_a_recording_need_no_torch(planted: Path, tmp_path: Path) -> None:
     code = (
         "import sys\nsys.argv = ['probe', 'fit', sys.argv[1], '-H', 'in_quotes', '--controls', 'none']\n"

@@ -48,14 +48,16 @@ def _is_ours(error: BaseException) -> bool:
 
 def _failure_of_users(error: BaseException) -> str:
     """Return what a user's code has raised, such as a model of their own while it reads; empty for other errors."""
-    from activations.importers.wrapping import USER_MODULE as OF_A_MODEL
-    from hypotheses.fingerprints.references import USER_MODULE as OF_HYPOTHESES
+    from hypotheses.fingerprints.references import USER_MODULE
     from hypotheses.running import failure
 
+    modules_of_users: tuple[str, ...] = (USER_MODULE,)
+    if wrapping := sys.modules.get("activations.importers.wrapping"):  # else no model of a user's has run; loads torch
+        modules_of_users += (wrapping.USER_MODULE,)
     trace, last = error.__traceback__, None
     while trace is not None:
         name = trace.tb_frame.f_globals.get("__name__", "")
-        if name.startswith((OF_A_MODEL, OF_HYPOTHESES)):
+        if name.startswith(modules_of_users):
             last = trace
         elif name.partition(".")[0] in _OURS:
             last = None

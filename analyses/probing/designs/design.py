@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.errors import AnalysisError
+from analyses.probing.designs import tall_products
 from analyses.targets.row_runs import pieces_of_rows
 from analyses.threads import in_threads, one_thread_each
 
 MEMORY = 384 << 20
 NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
-_TILE_ROWS = 2048
+_TILE_ROWS = 1024
 _MIN_ROWS_PER_COLUMN = 40  # in the sample that the principal directions are computed from
 
 
@@ -114,11 +115,11 @@ class DenseTile:
 
     def times(self, weights: NDArray[Any]) -> NDArray[Any]:
         """(n_rows, n_weights) products with weights; see `Tile`."""
-        return np.asarray(self.x @ weights)
+        return tall_products.times(self.x, weights)
 
     def transposed_times(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """(n_columns, n_numbers) sums of products with numbers; see `Tile`."""
-        return np.asarray(self.x.T @ numbers)
+        return tall_products.transposed_times(self.x, numbers)
 
 
 def tiles_of(wanted: NDArray[np.bool_], every: int = 1, n_rows: int = _TILE_ROWS) -> Iterator[slice]:

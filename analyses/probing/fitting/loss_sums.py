@@ -124,7 +124,12 @@ class LossSums:
     """
 
     def __init__(
-        self, design: Design, masks: Sequence[RowMask], objectives: Sequence[Objective], weights: Array | None
+        self,
+        design: Design,
+        masks: Sequence[RowMask],
+        objectives: Sequence[Objective],
+        weights: Array | None,
+        share: float = 1.0,
     ) -> None:
         """Prepare for passes over a design.
 
@@ -133,6 +138,7 @@ class LossSums:
             masks: (n_rows,) each: sets of rows, by the numbers that problems give.
             objectives: One for each probe.
             weights: (n_rows,) weights of the rows; None: all weigh 1.
+            share: The share of the rows of these sets that the design has.
         """
         self.objectives = objectives
         self._design = design
@@ -140,7 +146,7 @@ class LossSums:
         self.wanted = np.zeros(design.n_rows, np.bool_)
         for number in sorted({objective.problem.rows for objective in objectives}):
             self.wanted |= masks[number][:]
-        self.sampler = RowSampler(design, self.wanted)
+        self.sampler = RowSampler(design, self.wanted, share)
         self._labels = TileLabels([objective.response for objective in objectives], masks, design.dtype)
         self._last_layout: _Layout | None = None
 

@@ -56,7 +56,7 @@ def rough_fits(
         return [None] * len(objectives)
     thinned = ThinnedDesign(design, wanted, every, basis)
     scaled = [objective.roughly(thinned.share) for objective in objectives]
-    losses = LossSums(thinned, rows, scaled, weights)
+    losses = LossSums(thinned, rows, scaled, weights, thinned.share)
     schedule = HessianSchedule(thinned, basis, losses.sampler, _ROUGH)
     fits = [FitState(number, objective, basis, _ROUGH) for number, objective in enumerate(scaled)]
     for n_passes in range(_ROUGH.max_passes):

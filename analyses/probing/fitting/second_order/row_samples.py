@@ -40,13 +40,13 @@ class RowSampler:
         n_bytes: Memory for the sample for a single output.
     """
 
-    def __init__(self, design: Design, wanted: NDArray[np.bool_]) -> None:
-        """Prepare to sample the wanted rows of a design."""
+    def __init__(self, design: Design, wanted: NDArray[np.bool_], share: float = 1.0) -> None:
+        """Prepare to sample the wanted rows of a design, which has all of them or a share, as a rough fit needs."""
         self._design, self._wanted = design, wanted
         self._is_sparse = isinstance(design, SparseDesign)
-        self._n_wanted, self._n_columns = int(wanted.sum()), design.n_columns + 1
+        self._n_wanted, self._n_columns = round(share * int(wanted.sum())), design.n_columns + 1
         self._fewest_rows = max(_ROWS_PER_COLUMN * self._n_columns, MIN_ROWS)
-        self.takes_all = self._n_wanted <= 4 * self._fewest_rows
+        self.takes_all = share == 1 and self._n_wanted <= 4 * self._fewest_rows
         self.is_cheap = False
         self._set_size(self._fewest_rows)
 
