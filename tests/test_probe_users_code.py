@@ -67,6 +67,32 @@ def test_a_thread_that_goes_on_does_not_keep_the_command(usual: str) -> None:
     assert (done.returncode, done.stdout) == (0, usual)
 
 
+def test_what_a_thread_raises_is_shown_with_signs(usual: str) -> None:
+    at_import = "def fail(): raise ValueError('\\x1b[2J noise')"
+    done = show(at_import, "thread = threading.Thread(target=fail); thread.start(); thread.join()")
+    assert (done.returncode, done.stdout) == (0, usual)
+    assert "ValueError: ␛[2J noise" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_a_child_that_a_function_forks_prints_nothing_again(usual: str) -> None:
+    done = show("", "os.fork()")
+    assert (done.returncode, done.stdout) == (0, usual)
+
+
+def test_a_mistake_is_said_without_loading_torch() -> None:
+    """That takes seconds, and only a model of the user's own needs it."""
+    program = (
+        "import atexit, sys\natexit.register(lambda: print('torch' in sys.modules))\n"
+        "from probe.cli import main\nsys.argv = ['probe', 'hypotheses', '--show', 'mine.py:g', 'text.txt']\nmain()\n"
+    )
+    show("", "")
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "False\n"), done.stderr
+    assert "mine.py has no hypothesis named 'g'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     [

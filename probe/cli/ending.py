@@ -29,7 +29,7 @@ def status_of(error: BaseException, stopping: Stopping) -> int | None:
         return say_stopped(stopping)
     if isinstance(error, SystemExit | OSError) and any(isinstance(cause, BrokenPipeError) for cause in causes_of_it):
         return _write_no_more(_BROKEN_PIPE)
-    if failure := _failure_of_users(error):
+    if not _is_ours(error) and (failure := _failure_of_users(error)):
         return _fail(failure)
     if isinstance(error, SystemExit):
         return _flushed(error.code if isinstance(error.code, int) else int(error.code is not None))
@@ -48,19 +48,20 @@ def _is_ours(error: BaseException) -> bool:
 
 def _failure_of_users(error: BaseException) -> str:
     """Return what a user's code has raised, such as a model of their own while it reads; empty for other errors."""
-    from activations.importers.wrapping import USER_MODULE as OF_A_MODEL
     from hypotheses.fingerprints.references import USER_MODULE as OF_HYPOTHESES
     from hypotheses.running import failure
 
+    runs_models = sys.modules.get("activations.importers.wrapping")  # it loads torch, which takes seconds
+    prefixes = (OF_HYPOTHESES,) if runs_models is None else (OF_HYPOTHESES, runs_models.USER_MODULE)
     trace, last = error.__traceback__, None
     while trace is not None:
         name = trace.tb_frame.f_globals.get("__name__", "")
-        if name.startswith((OF_A_MODEL, OF_HYPOTHESES)):
+        if name.startswith(prefixes):
             last = trace
         elif name.partition(".")[0] in _OURS:
             last = None
         trace = trace.tb_next
-    if last is None or _is_ours(error):
+    if last is None:
         return ""
     return f"{last.tb_frame.f_code.co_filename} failed in line {last.tb_lineno}: {failure(error, ())}"
 
