@@ -49,6 +49,14 @@ def test_whatever_a_file_raises_is_a_sentence(statement: str) -> None:
         get(name)
 
 
+@pytest.mark.parametrize("answer", ["itertools.cycle([True])", "Endless()", "(c == 'a' for c in itertools.count())"])
+def test_labels_without_end_are_too_many(answer: str) -> None:
+    head = "import itertools\nclass Endless:\n    def __iter__(self): return itertools.repeat(False)\n"
+    name = write(f"{head}def f(text):\n    return {answer}\n")
+    with pytest.raises(HypothesisError, match=r"it gave 1,000,003 labels for a text of 3 characters"):
+        get(name)("abc")
+
+
 def test_ctrl_c_goes_through_with_a_note() -> None:
     """A function that raises it without Ctrl-C is told from one that is interrupted by who knows about signals."""
     for statement in ("raise KeyboardInterrupt", "raise ValueError from KeyboardInterrupt()"):

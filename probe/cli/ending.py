@@ -92,6 +92,17 @@ def flush() -> None:
         sys.stdout.flush()
 
 
+def write_no_more() -> None:
+    """Send to nowhere what other code still writes, while Python removes its modules and nothing makes it harmless."""
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        with suppress(OSError, ValueError):
+            if stream is not None:
+                stream.flush()
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+
+
 def _flushed(status: int) -> int:
     """Write what is left of standard output, and return the exit status: the given one, if that was possible."""
     try:
