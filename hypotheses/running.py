@@ -52,7 +52,8 @@ def process_kept() -> Iterator[None]:
 def _prepare_to_restore() -> Callable[[], None]:
     """Take note of how the process is, and return a function that makes it so again."""
     streams, folder, paths = (sys.stdin, sys.stdout, sys.stderr), _working_directory(), list(sys.path)
-    depth, handlers = sys.getrecursionlimit(), {number: signal.getsignal(number) for number in _ENDING}
+    depth = sys.getrecursionlimit()
+    handlers: dict[int, Any] = {number: signal.getsignal(number) for number in _ENDING}
     before = {number: _identity(number) for number in _STANDARD}
     for number, identity in before.items():
         if identity is not None:
