@@ -35,7 +35,18 @@ def status_of(error: BaseException, stopping: Stopping) -> int | None:
         return _flushed(error.code if isinstance(error.code, int) else int(error.code is not None))
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITTEN:
         return _write_no_more(_fail(_unwritten(error)))
+    if isinstance(error, OSError) and (refusal := _refusal_of_system(error)):
+        return _fail(refusal)
     return _fail(str(error)) if _is_ours(error) else None
+
+
+def _refusal_of_system(error: OSError) -> str:
+    """Return which file the system refuses, and why, such as that its name is too long; empty for other errors."""
+    from activations.system_errors import is_of_the_system, reason
+
+    if error.filename is None or not is_of_the_system(error):
+        return ""
+    return f"cannot use {os.fsdecode(error.filename)}: {reason(error)}"
 
 
 def _is_ours(error: BaseException) -> bool:
