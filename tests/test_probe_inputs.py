@@ -219,3 +219,10 @@ def test_a_name_that_is_too_long_is_called_that(command: str, monkeypatch: pytes
     assert ended.value.code == 1, errors.getvalue()
     assert TOO_LONG[command] in errors.getvalue().replace("\n", "")
     assert "Traceback" not in errors.getvalue()
+
+
+def test_a_table_may_have_a_name_that_is_no_utf8(run: Command) -> None:
+    """Its rows say which command made them, with its name."""
+    name = os.fsdecode(b"\xff.csv")
+    assert run("hypotheses", "corpus.txt", "--csv", name)[0] == 0
+    assert "\\udcff.csv" in Path(name).read_text(encoding="utf-8")
