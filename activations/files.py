@@ -95,7 +95,7 @@ def check_output(path: Path, *inputs: Path) -> None:
         raise ActivationError(f"cannot write {path}: it is a folder; name a file in it")
     whole = Path(os.path.abspath(path))  # noqa: PTH100 a link at its end is what is replaced
     is_of_system = str(whole).startswith(_FOLDERS_OF_SYSTEM) and not whole.is_relative_to(_MEMORY)
-    if kind := kind or (is_of_system and "in a folder of the system"):
+    if kind := kind or ("in a folder of the system" if is_of_system else None):
         raise ActivationError(f"cannot write {path}: it is {kind}, which a file must not replace; name another one")
     for source in inputs:
         if path.exists() and os.path.exists(source) and path.samefile(source):  # noqa: PTH110 of any length
