@@ -12,6 +12,8 @@ from activations.system_errors import is_full, reason
 
 _FOLDERS_OF_SYSTEM = ("/dev/", "/proc/", "/sys/")
 _MEMORY = "/dev/shm"  # which is a folder like others
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+_LONGEST_ENDING = len(".training.4194304.part")  # of what is written beside a file before it is complete
 _KINDS_OF_PATHS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a FIFO"),
@@ -83,19 +85,28 @@ def check_output(path: Path, *inputs: Path) -> None:
     Raises:
         ActivationError: If it is a folder or an input, or its folder is missing or not writable.
     """
-    if path.is_dir():
+    try:
+        kind = kind_of_path(path)
+    except OSError as error:
+        if error.errno not in _NOTHING_THERE:
+            raise ActivationError(write_error_message(path, error)) from error
+        kind = None
+    if kind == "a folder":
         raise ActivationError(f"cannot write {path}: it is a folder; name a file in it")
     whole = Path(os.path.abspath(path))  # noqa: PTH100 a link at its end is what is replaced
     is_of_system = str(whole).startswith(_FOLDERS_OF_SYSTEM) and not whole.is_relative_to(_MEMORY)
-    if kind := (path.exists() and kind_of_path(path)) or (is_of_system and "in a folder of the system"):
+    if kind := kind or ("in a folder of the system" if is_of_system else None):
         raise ActivationError(f"cannot write {path}: it is {kind}, which a file must not replace; name another one")
     for source in inputs:
-        if path.exists() and source.exists() and path.samefile(source):
+        if path.exists() and os.path.exists(source) and path.samefile(source):  # noqa: PTH110 of any length
             raise ActivationError(f"{path} is what is read; name another file to write")
     if not path.parent.is_dir():
         raise ActivationError(f"cannot write {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise ActivationError(f"cannot write {path}: the folder {path.parent} is not writable")
+    longest = os.pathconf(path.parent, "PC_NAME_MAX") - _LONGEST_ENDING
+    if len(os.fsencode(path.name)) > longest:
+        raise ActivationError(f"cannot write {path}: its name is too long; it may have {longest} bytes")
 
 
 def check_new(path: Path, *, overwrite: bool) -> None:
@@ -122,7 +133,7 @@ def make_folder(path: Path) -> None:
 
 def write_error_message(path: Path, error: OSError) -> str:
     """Return a message for the user about a file that could not be written."""
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):  # noqa: PTH112 of any length
         return f"cannot write {path}: there is no folder {path.parent}"
     if is_full(error):
         return f"{reason(error)}: cannot write {path}; make room and run it again, or write to another disk"

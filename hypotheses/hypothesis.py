@@ -3,7 +3,7 @@
 import copy
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, overload
@@ -155,7 +155,6 @@ class Hypothesis:
         is_ours = self._is_combined or all(definition.is_built_in for definition in self.definitions)
         with nullcontext() if is_ours else process_kept():
             answer = self._function(text, **self._about_text(origin))
-            answer = list(answer) if isinstance(answer, Iterator) else answer
             try:
                 return Labels.from_answer(answer, len(text), self.kind, self.names)
             except HypothesisError as error:

@@ -4,6 +4,7 @@ import string
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypotheses.errors import HypothesisError
 from hypotheses.terminal.marks import takes_one_column
 
 CharIndex = slice | NDArray[np.int64]
+_MOST_TOO_MANY = 1_000_000  # labels that are counted of an answer that is too long: it may have no end
 """Selects characters of a text: a slice, or an array of their indices."""
 
 Kind = Literal["binary", "categorical", "numeric"]
@@ -121,7 +123,7 @@ class Labels:
         Raises:
             HypothesisError: If there is not one label per character, or the labels are not of the kind.
         """
-        labels = answer if isinstance(answer, cls) else _from_array(answer, kind, tuple(names))
+        labels = answer if isinstance(answer, cls) else _from_array(_listed(answer, n_chars), kind, tuple(names))
         if names and labels.kind == "categorical" and labels.names != tuple(names):
             if unknown := sorted(set(labels.names) - set(names)):
                 raise HypothesisError(
@@ -213,15 +215,20 @@ def _from_array(answer: Any, kind: Kind | None, names: tuple[str, ...]) -> Label
     return Labels(values, kind or inferred, missing if missing.any() else None, names)
 
 
+def _listed(answer: Any, n_chars: int) -> Any:
+    """Return a list of what an answer gives that is no array and can be counted through; others as they are."""
+    if isinstance(answer, list | Set | Mapping | str | bytes) or hasattr(answer, "__array__"):
+        return answer
+    return list(islice(answer, n_chars + _MOST_TOO_MANY)) if isinstance(answer, Iterable) else answer
+
+
 def _values_and_missing(answer: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return the answer as a 1-D array in which no value was converted to another type, and where it is missing."""
     if isinstance(answer, np.ma.MaskedArray):
         array, missing = answer.data, np.ma.getmaskarray(answer)
         return array, missing | (np.isnan(array) if array.dtype.kind == "f" else False)
-    if isinstance(answer, Iterable) and not hasattr(answer, "__array__"):
-        answer = answer if isinstance(answer, list) else list(answer)
-        if _is_flat(answer):
-            return _from_objects(answer)
+    if isinstance(answer, list) and _is_flat(answer):
+        return _from_objects(answer)
     array = np.asarray(answer)
     if array.ndim != 1:
         raise HypothesisError(

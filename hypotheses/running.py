@@ -1,17 +1,19 @@
 """Calling what a user has written: whatever it does, the process stays as it was, and an error is a sentence."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fcntl import F_DUPFD_CLOEXEC, fcntl
-from threading import RLock
-from typing import NoReturn
+from threading import RLock, current_thread, main_thread
+from typing import Any, NoReturn
 
 from hypotheses.errors import described
 
 _LONGEST_MESSAGE = 500
 _STANDARD = (1, 2)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _FIRST_KEPT = 10  # number of files that are kept open: not one of those that a shell may have closed
 _kept_files: dict[int, tuple[int, tuple[int, int]]] = {}  # another number of the file, and which file it is
 _real_exit = os._exit
@@ -24,11 +26,14 @@ _restore: Callable[[], None]
 def process_kept() -> Iterator[None]:
     """Undo what a user's code does to standard output and error, to `sys.stdin`, and to the working directory.
 
-    Folders that it takes from `sys.path` are put back, since this program still has modules to load. `os._exit` raises
-    `SystemExit`, which has a line in the code, in place of ending the process without a word. Of blocks within others,
-    or in several threads, the last one that ends undoes it all.
+    The same for how signals end the process, and for how deep functions may call each other. Folders that it takes
+    from `sys.path` are put back, since this program still has modules to load. `os._exit` raises `SystemExit`, which
+    has a line in the code, in place of ending the process without a word. A process that the code forks ends where
+    the code does: it would print what this one prints again. Of blocks within others, or in several threads, the last
+    one that ends undoes it all.
     """
     global _n_blocks, _restore
+    process = os.getpid()
     with _lock:
         if not _n_blocks:
             _restore = _prepare_to_restore()
@@ -36,6 +41,8 @@ def process_kept() -> Iterator[None]:
     try:
         yield
     finally:
+        if os.getpid() != process:
+            _real_exit(int(sys.exc_info()[0] is not None))
         with _lock:
             _n_blocks -= 1
             if not _n_blocks:
@@ -45,6 +52,8 @@ def process_kept() -> Iterator[None]:
 def _prepare_to_restore() -> Callable[[], None]:
     """Take note of how the process is, and return a function that makes it so again."""
     streams, folder, paths = (sys.stdin, sys.stdout, sys.stderr), _working_directory(), list(sys.path)
+    depth = sys.getrecursionlimit()
+    handlers: dict[int, Any] = {number: signal.getsignal(number) for number in _ENDING}
     before = {number: _identity(number) for number in _STANDARD}
     for number, identity in before.items():
         if identity is not None:
@@ -55,6 +64,8 @@ def _prepare_to_restore() -> Callable[[], None]:
     def restore() -> None:
         os._exit = _real_exit
         sys.stdin, sys.stdout, sys.stderr = streams
+        sys.setrecursionlimit(depth)
+        _handle_again(handlers)
         sys.path += [path for path in paths if path not in sys.path]
         for number, identity in before.items():
             if identity is not None and _identity(number) != identity and _is_kept(number, identity):
@@ -64,6 +75,14 @@ def _prepare_to_restore() -> Callable[[], None]:
                 os.chdir(folder)
 
     return restore
+
+
+def _handle_again(handlers: Mapping[int, Any]) -> None:
+    """Handle signals as before, where the code has changed that, and as far as Python lets a thread do so."""
+    if current_thread() is main_thread():
+        for number, handler in handlers.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
 def _keep(number: int, identity: tuple[int, int]) -> None:

@@ -32,7 +32,10 @@ def write_table(path: Path, rows: Iterable[Mapping[str, object]], columns: Seque
         rows = list(rows)
         columns = list(dict.fromkeys(key for row in rows for key in row))
     n_rows = 0
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,  # paths of any bytes
+    ):
         writer = DictWriter(_LineFeeds(file), columns, lineterminator="\r\n")
         writer.writeheader()
         for row in rows:

@@ -1,6 +1,7 @@
 """Tests of users' code that does more than label: the process stays as it was, and an error is a sentence."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -48,6 +49,14 @@ def test_whatever_a_file_raises_is_a_sentence(statement: str) -> None:
         get(name)
 
 
+@pytest.mark.parametrize("answer", ["itertools.cycle([True])", "Endless()", "(c == 'a' for c in itertools.count())"])
+def test_labels_without_end_are_too_many(answer: str) -> None:
+    head = "import itertools\nclass Endless:\n    def __iter__(self): return itertools.repeat(False)\n"
+    name = write(f"{head}def f(text):\n    return {answer}\n")
+    with pytest.raises(HypothesisError, match=r"it gave 1,000,003 labels for a text of 3 characters"):
+        get(name)("abc")
+
+
 def test_ctrl_c_goes_through_with_a_note() -> None:
     """A function that raises it without Ctrl-C is told from one that is interrupted by who knows about signals."""
     for statement in ("raise KeyboardInterrupt", "raise ValueError from KeyboardInterrupt()"):
@@ -90,6 +99,41 @@ def test_a_child_may_end_at_once() -> None:
         if child == 0:
             os._exit(9)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+def test_a_child_that_the_code_forks_ends_with_the_code() -> None:
+    """It would print what this process prints once more."""
+    statuses = []
+    for fails in (False, True):
+        child = None
+        with process_kept():
+            child = os.fork()
+            if child == 0 and fails:
+                raise ValueError
+        assert child, "the child has gone on"
+        statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    assert statuses == [0, 1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM])
+def test_signals_end_the_process_as_before(number: signal.Signals) -> None:
+    def end(*_: object) -> None: ...
+
+    usual = signal.signal(number, end)
+    try:
+        with process_kept():
+            signal.signal(number, signal.SIG_IGN)
+        assert signal.getsignal(number) is end
+    finally:
+        signal.signal(number, usual)
+
+
+def test_functions_call_each_other_as_deeply_as_before() -> None:
+    """A few levels more would end this program in a RecursionError of its own."""
+    before = sys.getrecursionlimit()
+    with process_kept():
+        sys.setrecursionlimit(before + 1)
+    assert sys.getrecursionlimit() == before
 
 
 def test_blocks_may_be_in_several_threads() -> None:

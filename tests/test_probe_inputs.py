@@ -1,6 +1,8 @@
 """What is no regular file is read or refused by the command: never a hang, and never a traceback."""
 
+import contextlib
 import gzip
+import io
 import os
 import pickle
 import shutil
@@ -17,6 +19,7 @@ from activations.errors import ActivationError
 from activations.files import check_output
 from activations.models.checkpoints import save_model
 from activations.recordings.recording import Recording
+from probe.cli import main
 
 TEXT = 'He said "so" and "no", they say.\n' * 200
 
@@ -180,3 +183,46 @@ def test_an_output_in_the_memory_is_a_file_like_others(monkeypatch: pytest.Monke
             check_output(Path(path))
         with pytest.raises(ActivationError, match="it is in a folder of the system"):
             check_output(Path("/dev/shm/../x.csv"))
+
+
+LONG = "y" * 300
+LONGISH = "y" * 240  # which may be a file, and no other could be beside it while it is written
+PATHS = "/".join(["y" * 200] * 30)
+TOO_LONG = {
+    f"rank in_quotes {LONG}.h5": f"there is no recording {LONG}.h5",
+    f"extract model.pt corpus.txt -o {LONG}.h5": "its name is too long",
+    f"extract model.pt corpus.txt -o {PATHS}.h5": "there is no folder yyyy",
+    f"extract model.pt corpus.txt -o {LONGISH}.h5": f"{LONGISH}.h5: its name is too long; it may have 233 bytes",
+    f"extract {LONG} corpus.txt": f"{LONG}: its name is too long",
+    f"extract model.pt {LONG}": f"{LONG}: its name is too long",
+    f"train corpus.txt -o {LONG}.pt": "its name is too long",
+    f"train corpus.txt -o new.pt --from {LONG}": "its name is too long",
+    f"hypotheses corpus.txt --csv {LONG}.csv": "its name is too long",
+    f"hypotheses corpus.txt --show labels:{LONG}.csv": f"{LONG}.csv",
+    f"hypotheses corpus.txt --show {LONG}.py:f": f"{LONG}.py",
+    f"import {LONG} -o x.pt": "its name is too long",
+    f"import model.pt -o x.pt --vocab json:{LONG}": f"{LONG}: its name is too long",
+    f"plot losses {LONG}": "its name is too long",
+    f"check {LONG}.h5": "its name is too long",
+    f"sweep corpus.txt -o {LONG}": "its name is too long",
+    f"fit in_quotes --model model.pt --text corpus.txt --apply {LONG}": "its name is too long",
+}
+
+
+@pytest.mark.parametrize("command", list(TOO_LONG))
+def test_a_name_that_is_too_long_is_called_that(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the program as it is started, whose first look at the command line is at its files."""
+    monkeypatch.setattr(sys, "argv", ["probe", *command.split()])
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors), pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1, errors.getvalue()
+    assert TOO_LONG[command] in errors.getvalue().replace("\n", "")
+    assert "Traceback" not in errors.getvalue()
+
+
+def test_a_table_may_have_a_name_that_is_no_utf8(run: Command) -> None:
+    """Its rows say which command made them, with its name."""
+    name = os.fsdecode(b"\xff.csv")
+    assert run("hypotheses", "corpus.txt", "--csv", name)[0] == 0
+    assert "\\udcff.csv" in Path(name).read_text(encoding="utf-8")

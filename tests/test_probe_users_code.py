@@ -67,6 +67,55 @@ def test_a_thread_that_goes_on_does_not_keep_the_command(usual: str) -> None:
     assert (done.returncode, done.stdout) == (0, usual)
 
 
+def test_what_a_thread_raises_is_shown_with_signs(usual: str) -> None:
+    at_import = "def fail(): raise ValueError('\\x1b[2J noise')"
+    done = show(at_import, "thread = threading.Thread(target=fail); thread.start(); thread.join()")
+    assert (done.returncode, done.stdout) == (0, usual)
+    assert "ValueError: ␛[2J noise" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+LATE = (
+    "import atexit; atexit.register(lambda: print('\\x1b[2J late'))",
+    "def late():\n    while time.sleep(.001) is None: print('\\x1b[2J late')\n"
+    "threading.Thread(target=late, daemon=True).start()",
+    "import atexit; atexit.register(lambda: exec('raise ValueError(\"\\x1b[2J late\")'))",
+)
+
+
+@pytest.mark.parametrize("statement", LATE)
+def test_what_is_printed_when_all_is_done_is_shown_with_signs(statement: str, usual: str) -> None:
+    done = show(statement, "")
+    assert (done.returncode, done.stdout) == (0, usual)
+    assert "␛[2J late" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_what_is_printed_while_modules_are_removed_goes_nowhere(usual: str) -> None:
+    """Python has put the streams back by then."""
+    done = show("class Late:\n    def __del__(self): print('\\x1b[2J late')\nlate = Late()", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, usual, "")
+
+
+def test_a_child_that_a_function_forks_prints_nothing_again(usual: str) -> None:
+    done = show("", "os.fork()")
+    assert (done.returncode, done.stdout) == (0, usual)
+
+
+def test_a_mistake_is_said_without_loading_torch() -> None:
+    """That takes seconds, and only a model of the user's own needs it."""
+    program = (
+        "import sys\nfrom probe.cli import main\n"
+        "sys.argv = ['probe', 'hypotheses', '--show', 'mine.py:g', 'text.txt']\n"
+        "try:\n    main()\nfinally:\n    print('torch' in sys.modules, file=sys.stderr)\n"
+    )
+    show("", "")
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "False")
+    assert "mine.py has no hypothesis named 'g'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     [

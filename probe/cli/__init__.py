@@ -4,7 +4,7 @@ import atexit
 import os
 import sys
 
-from probe.cli.ending import flush, say_stopped, status_of
+from probe.cli.ending import flush, say_stopped, status_of, write_no_more
 from probe.cli.foreign_output import guard_output
 from probe.cli.stopping import Stopping, Termination
 
@@ -15,6 +15,7 @@ def main() -> None:
     An error that the user can mend is one line and exit status 1; others keep their traceback. A signal that ends the
     command, at whatever moment, is one line and 128 plus its number: 130 for Ctrl-C, 143 for SIGTERM.
     """
+    atexit.register(write_no_more)  # before any other code registers functions, so that it comes after them
     stopping = Stopping()
     try:
         status = _run(stopping)
@@ -31,7 +32,7 @@ def _run(stopping: Stopping) -> int:
     stopping.begin()
     if os.environ.get("COLUMNS") == "0":  # a terminal that does not know its width; nothing fits into no columns
         del os.environ["COLUMNS"]
-    streams = guard_output()
+    guard_output()  # to the end of the process: threads and functions of other code may print that late
     try:
         from hypotheses.kernels import announce_compiling
         from probe.cli.calling import app_for, look_at_recordings
@@ -44,11 +45,9 @@ def _run(stopping: Stopping) -> int:
         flush()
     except BaseException as error:
         stopping.end()
-        sys.stdout, sys.stderr = streams
         status = status_of(error, stopping)
         if status is None:
             raise
         return status
     stopping.end()
-    sys.stdout, sys.stderr = streams
     return say_stopped(stopping) if stopping.number else 0

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import typer
 
@@ -32,7 +31,7 @@ def look_at_recordings(words: Sequence[str]) -> None:
     Args:
         words: The command line, without `probe`.
     """
-    if any(word.endswith(".h5") and Path(word).is_file() for word in words):
+    if any(word.endswith(".h5") and os.path.isfile(word) for word in words):  # noqa: PTH113 of any length
         from activations.recordings.vetting import VETTER
 
         with suppress(OSError):  # which is said when a recording is opened

@@ -29,13 +29,24 @@ def status_of(error: BaseException, stopping: Stopping) -> int | None:
         return say_stopped(stopping)
     if isinstance(error, SystemExit | OSError) and any(isinstance(cause, BrokenPipeError) for cause in causes_of_it):
         return _write_no_more(_BROKEN_PIPE)
-    if failure := _failure_of_users(error):
+    if not _is_ours(error) and (failure := _failure_of_users(error)):
         return _fail(failure)
     if isinstance(error, SystemExit):
         return _flushed(error.code if isinstance(error.code, int) else int(error.code is not None))
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITTEN:
         return _write_no_more(_fail(_unwritten(error)))
+    if isinstance(error, OSError) and (refusal := _refusal_of_system(error)):
+        return _fail(refusal)
     return _fail(str(error)) if _is_ours(error) else None
+
+
+def _refusal_of_system(error: OSError) -> str:
+    """Return which file the system refuses, and why, such as that its name is too long; empty for other errors."""
+    from activations.system_errors import is_of_the_system, reason
+
+    if error.filename is None or not is_of_the_system(error):
+        return ""
+    return f"cannot use {os.fsdecode(error.filename)}: {reason(error)}"
 
 
 def _is_ours(error: BaseException) -> bool:
@@ -48,21 +59,20 @@ def _is_ours(error: BaseException) -> bool:
 
 def _failure_of_users(error: BaseException) -> str:
     """Return what a user's code has raised, such as a model of their own while it reads; empty for other errors."""
-    from hypotheses.fingerprints.references import USER_MODULE
+    from hypotheses.fingerprints.references import USER_MODULE as OF_HYPOTHESES
     from hypotheses.running import failure
 
-    modules_of_users: tuple[str, ...] = (USER_MODULE,)
-    if wrapping := sys.modules.get("activations.importers.wrapping"):  # else no model of a user's has run; loads torch
-        modules_of_users += (wrapping.USER_MODULE,)
+    runs_models = sys.modules.get("activations.importers.wrapping")  # it loads torch, which takes seconds
+    prefixes = (OF_HYPOTHESES,) if runs_models is None else (OF_HYPOTHESES, runs_models.USER_MODULE)
     trace, last = error.__traceback__, None
     while trace is not None:
         name = trace.tb_frame.f_globals.get("__name__", "")
-        if name.startswith(modules_of_users):
+        if name.startswith(prefixes):
             last = trace
         elif name.partition(".")[0] in _OURS:
             last = None
         trace = trace.tb_next
-    if last is None or _is_ours(error):
+    if last is None:
         return ""
     return f"{last.tb_frame.f_code.co_filename} failed in line {last.tb_lineno}: {failure(error, ())}"
 
@@ -91,6 +101,17 @@ def flush() -> None:
     """Write what is left of standard output, which Python would only do at its end, and complain about itself."""
     if sys.stdout is not None:
         sys.stdout.flush()
+
+
+def write_no_more() -> None:
+    """Send to nowhere what other code still writes, while Python removes its modules and nothing makes it harmless."""
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        with suppress(OSError, ValueError):
+            if stream is not None:
+                stream.flush()
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
 
 
 def _flushed(status: int) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, TextIO
 
 _OURS = frozenset({"probe", "activations", "analyses", "hypotheses", "typer", "rich", "click"})
+_PASSES_ON = "probe.cli.stopping"  # lets Python print what a thread raises: any code's
 _MOST_CHARS = 10_000
 _LEFT_OUT = "\n[the rest of what other code prints is left out]\n"
 
@@ -83,13 +84,16 @@ class _ForeignBytes:
 
 def _is_called_by_ours() -> bool:
     """Is the function that asks this called by a command, or by what commands print with?"""
-    return sys._getframe(2).f_globals.get("__name__", "").partition(".")[0] in _OURS
+    try:
+        name = sys._getframe(2).f_globals.get("__name__", "")
+    except ValueError:  # by Python itself, at its end
+        return False
+    return name.partition(".")[0] in _OURS and name != _PASSES_ON
 
 
-def guard_output() -> tuple[TextIO, TextIO]:
-    """Put `ForeignOutput` in place of standard output and error, and return what was there."""
+def guard_output() -> None:
+    """Put `ForeignOutput` in place of standard output and error."""
     out, error = sys.stdout, sys.stderr
     count = [0]
     if out is not None and error is not None:
         sys.stdout, sys.stderr = ForeignOutput(out, error, count), ForeignOutput(error, error, count)
-    return out, error
