@@ -6,9 +6,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from activations.errors import ActivationError
 from activations.system_errors import is_full, reason
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile
 
 _FOLDERS_OF_SYSTEM = ("/dev/", "/proc/", "/sys/")
 _MEMORY = "/dev/shm"  # which is a folder like others
@@ -96,6 +100,13 @@ def check_output(path: Path, *inputs: Path) -> None:
         raise ActivationError(f"cannot write {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise ActivationError(f"cannot write {path}: the folder {path.parent} is not writable")
+
+
+def is_stored(archive: "ZipFile") -> bool:
+    """Tell whether nothing in an archive is compressed, as in ours, so that its members are as large as they seem."""
+    from zipfile import ZIP_STORED
+
+    return all(member.compress_type == ZIP_STORED for member in archive.infolist())
 
 
 def check_new(path: Path, *, overwrite: bool) -> None:

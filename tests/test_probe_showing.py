@@ -401,6 +401,16 @@ def test_the_size_of_a_recording_is_said_before_it_is_written(
     assert "its disk has 1 kB free: choose --sites or --range, or another disk with -o" in err
 
 
+def test_what_is_said_to_come_next_reads_the_recording_that_was_written(run: Command, code_text: str) -> None:
+    """One of the default name is read by default in this folder alone."""
+    Path("corpus.txt").write_text(code_text, encoding="utf-8")
+    save_model(random_model(code_text), "model.pt")
+    Path("there").mkdir()
+    for words, expected in (([], ""), (["-o", "there/activations.h5"], " there/activations.h5")):
+        _, out, err = run("extract", "model.pt", "corpus.txt", "--sites", "1/cell", *words)
+        assert f"next: probe rank in_quotes{expected}\n" in out + err
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_means_and_passages_of_a_unit_fit_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     out = Screen()

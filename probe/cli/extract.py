@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import BadParameter, Context, Option
 
+from probe.cli.defaults import DEFAULT_RECORDING
 from probe.cli.option_groups import with_options
 from probe.cli.options import (
     JsonOption,
@@ -99,7 +100,7 @@ def extract(
     context: Context,
     model: ModelArgument,
     corpus: MaybeTextsArgument = None,
-    output: Annotated[Path, Option("--output", "-o", help="Where the recording goes.")] = Path("activations.h5"),
+    output: Annotated[Path, Option("--output", "-o", help="Where the recording goes.")] = DEFAULT_RECORDING,
     sites: SitesOption = None,
     force: Annotated[
         bool, Option("--force", help="Record also a text that the model predicts worse than letter counts would.")
@@ -146,7 +147,7 @@ def extract(
         show_rows([dict(result.row()) | provenance(live, seed=seed)], as_json=True)
     else:
         say(str(result))
-        say("next: probe rank in_quotes" + ("" if output.name == "activations.h5" else f" {output}"))
+        say("next: probe rank in_quotes" + ("" if output == DEFAULT_RECORDING else f" {output}"))
 
 
 def _say_size(live: "LiveActivations", sites: "Sequence[Site]", path: Path) -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from hypotheses.labels import Labels
 from hypotheses.terminal.signs import UNKNOWN, sign_of
-from probe.consoles import PIPE_COLUMNS as PIPE_COLUMNS
+from probe.consoles import PIPE_COLUMNS_OF_TEXTS
 from probe.consoles import console as make_console
 from probe.viewer.cells import UNPRINTABLE, WIDTH, lay_out
 from probe.viewer.colours import INK, N_COLOURS, PAPER, Theme, colours, ink_on
@@ -66,7 +66,7 @@ def show_view(view: TextView, console: Console | None = None, theme: Theme | Non
         theme: Colours for a dark or a light ground; None asks the variable `COLORFGBG`, and is dark if it says nothing.
     """
     console = console or make_console()
-    width = console.width if console.is_terminal else PIPE_COLUMNS
+    width = console.width if console.is_terminal else PIPE_COLUMNS_OF_TEXTS
     lines = _Coloured(view, theme or theme_of_terminal()) if has_colours(console) else _Plain(view)
     for line in _all_lines(view, lines, max(width, 8)):
         console.print(line, soft_wrap=True)

@@ -14,7 +14,7 @@ from probe.cli.showing.layout import Column, lay_out
 from probe.consoles import console
 
 TableCell = str | int | float | bool | Sequence[str] | None  # as in `activations.results`, which loads numpy
-PIPE_COLUMNS = 160
+PIPE_COLUMNS_OF_TABLES = 160
 """Columns of a table where the output is no terminal."""
 _FEWEST_COLUMNS = 20
 _FEW_ROWS = 24
@@ -49,7 +49,7 @@ def show_rows(
         return
     if not rows:
         return
-    out = console(pipe_columns=PIPE_COLUMNS)
+    out = console(pipe_columns=PIPE_COLUMNS_OF_TABLES)
     if title:
         out.print(Text(visible(title), "italic"))
     is_short = len(rows) <= _FEW_ROWS
