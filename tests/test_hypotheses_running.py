@@ -130,8 +130,6 @@ def test_kept_files_that_a_users_code_closes_are_kept_anew(capfd: pytest.Capture
     for _ in range(2):
         with process_kept():
             os.close(running._kept_files[1][0])  # as by os.closerange
-            os.close(1)
-        assert not capfd.readouterr().err
     with process_kept():
         os.close(1)
     os.write(1, b"here\n")
