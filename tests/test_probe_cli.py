@@ -341,7 +341,7 @@ def test_the_bars_of_a_unit_begin_at_its_median(run: Command, planted: Path) -> 
         median = float(np.median(recording.read([unit.site])[unit.site][:, unit.index]))
     assert median > 0.3
     _, out, _ = run("explain", str(unit), planted, "-H", "position_in_line")
-    assert f"bars begin at the unit's median, {median:+.3f}" in out
+    assert f"bars begin at the unit's median over labelled characters, {median:+.3f}" in out
     bars = re.findall(r"^ *\d+ +([+-][\d.]+) ([ █]{40}) [\d,]+$", out, re.MULTILINE)
     means = np.array([float(mean) for mean, _ in bars])
     assert len(bars) > 10 and (means < median).any() and (means > median).any()

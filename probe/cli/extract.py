@@ -115,6 +115,10 @@ def extract(
     An extraction that was stopped continues when the same command is given again. With --generate, the model reads what
     it writes itself, each text a document.
 
+    The text is read in lanes, side by side. Where one ends, the next has been reading for the length of the warm-up, so
+    that the state is known twice: "where lanes meet" is how far the two differ, in the values of the units. Units that
+    differ by more than 1 % of their range are named; --lanes 1 is one exact reading, without lanes.
+
     Example:
         probe extract model.pt corpus.txt
     """

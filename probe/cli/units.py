@@ -86,7 +86,8 @@ def units(
         raise BadParameter(f"{len(subjects.recordings)} recordings are named; name one, and the others by themselves")
     tables.check(*source.inputs(subjects), *([options.untrained] if options.untrained is not None else []))
     with source.open(subjects) as [(_, session)]:
-        targets = labels.targets(session, subjects.hypotheses)
+        with progress("labelling the text") as report:
+            targets = labels.targets(session, subjects.hypotheses, report)
         described = _tables(session, targets.made, sites.chosen(session), options)
         made = provenance(session, seed=options.seed)
     rows: list[dict[str, TableCell]] = [

@@ -11,6 +11,7 @@ from rich.text import Text
 from analyses.rounding import rounded
 from hypotheses.terminal.signs import visible
 from probe.cli.showing.layout import Column, lay_out
+from probe.cli.showing.sentences import broken
 from probe.consoles import console
 
 TableCell = str | int | float | bool | Sequence[str] | None  # as in `activations.results`, which loads numpy
@@ -51,7 +52,8 @@ def show_rows(
         return
     out = console(pipe_columns=PIPE_COLUMNS_OF_TABLES)
     if title:
-        out.print(Text(visible(title), "italic"))
+        for line in broken(visible(title), _width(out)):
+            out.print(Text(line, "italic"))
     is_short = len(rows) <= _FEW_ROWS
     parts, left_out = lay_out(
         [_column(key, rows, digits) for key in rows[0]], _width(out), in_parts=in_parts or is_short
