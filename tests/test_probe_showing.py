@@ -28,6 +28,7 @@ from analyses.ranking.explaining.tuning import Tuning
 from analyses.session import Session
 from hypotheses.terminal.signs import visible
 from probe.cli.analysis_options import TargetOptions, labels_first
+from probe.cli.column_texts import column_help
 from probe.cli.commands import app
 from probe.cli.explain import _show_details
 from probe.cli.showing import progress, say, share, show_rows, warn, warn_of_reasons, warn_once, without_progress
@@ -498,3 +499,18 @@ def test_help_on_a_narrow_terminal_names_every_option_whole(
         assert all(spelling in text for option in options for spelling in option.opts if spelling[0] == "-"), words
         assert all(cell_len(line) <= width for line in lines if not re.match(r" +(probe|--|<)", line)), words
         assert name or "Draw a picture: PNG, SVG or PDF" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_in_boxes_loses_nothing_in_brackets(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Boxes are printed from markup, in which [in brackets] would be a style."""
+    for _ in range(2):  # what is escaped for one is not escaped twice for the next
+        with pytest.raises(SystemExit):
+            app([*name.split(), "--help"])
+    shown = capsys.readouterr().out
+    command = parsers()[name]
+    described = [command.help, *(option.help or "" for option in command.params), column_help(name)]
+    pieces = [piece for text in described for piece in re.findall(r"\[[^][\n ]+\]|\[in brackets\]", text or "")]
+    assert all(piece in " ".join(re.sub(r"[│\n]", " ", shown).split()) for piece in pieces), pieces
+    assert "\\[" not in shown
+    assert name != "hypotheses" or "[in brackets]" in pieces
