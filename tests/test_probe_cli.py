@@ -300,6 +300,20 @@ def test_a_unit_that_is_not_there_is_refused_before_any_labels_are_made(run: Com
     assert "left out" not in err  # which is said of hypotheses that have labelled the text
 
 
+@pytest.mark.parametrize("command", ["rank --all", "fit --all", "units", "report", "plot matrix"])
+def test_a_site_that_is_not_there_is_refused_before_any_labels_are_made(
+    run: Command, planted: Path, command: str
+) -> None:
+    status, out, err = run(*command.split(), planted, "--sites", "nosuch")
+    assert (status, out) == (1, "")
+    assert err.startswith("error: there is no site 'nosuch' here; there are ") and err.count("\n") == 1
+
+
+def test_a_control_that_there_is_not_is_refused_before_anything_is_read(run: Command) -> None:
+    status, _, err = run("fit", "in_quotes", "none.h5", "--controls", "luck")
+    assert (status, err) == (1, "error: there is no control 'luck'; there are chars, position, context, runs\n")
+
+
 def test_a_unit_is_explained(run: Command, planted: Path) -> None:
     unit = str(PLANTED["position_in_line"])
     _, out, _ = run("explain", unit, planted, "--json")
@@ -546,7 +560,7 @@ def test_a_wrong_choice_is_told_the_right_ones(
     status, out, err = run(*arguments)
     assert (status, out) == (2, "")
     complaint = " ".join(err.replace("│", " ").split())
-    assert f"{arguments[-1]!r} is not one of" in complaint
+    assert f"{arguments[-1]!r} is not one of" in complaint and "Value error" not in complaint
     assert all(choice in complaint for choice in choices)
     assert sorted(Path().iterdir()) == before
 

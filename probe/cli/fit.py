@@ -97,7 +97,9 @@ class ProbesOptions(ProbeOptions):
     def check(self, hypotheses: Sequence[str], inputs: Sequence[Path]) -> None:
         """Refuse options that do not go together, or a file that cannot be written, before any work."""
         from activations.files import check_output
+        from analyses.probing.control_names import check_controls
 
+        check_controls(self.control_names)
         if self.apply is not None:
             self._check_applying(hypotheses)
         elif self.any_model:

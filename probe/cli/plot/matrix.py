@@ -61,12 +61,13 @@ def matrix(
     picture.check_picture(_NAME, *source.inputs(subjects))
     fitting = options.fitting()
     with source.open_only(subjects) as session, progress("ranking units and fitting probes") as report:
+        chosen = sites.chosen(session)
         labelling, measuring = labels_first(report, subjects.hypotheses, 0.1)
         targets = labels.targets(session, subjects.hypotheses, labelling)
         result = hypothesis_matrix(
             session,
             targets.made,
-            sites=sites.chosen(session),
+            sites=chosen,
             n_units=options.most,
             options=fitting,
             progress=measuring,
