@@ -24,6 +24,7 @@ from activations.units import Site
 from analyses.ranking.methods.registry import METHODS
 from analyses.ranking.results import TABLE_COLUMNS
 from hypotheses.registry import get, registered
+from probe.cli.fit_tables import _show_tables
 from probe.cli.showing import show_rows
 from probe.cli.train import train
 from probe.demo import bundled_model, bundled_text
@@ -427,6 +428,19 @@ def test_curves_of_both_kinds_of_label_are_shown(run: Command, planted: Path) ->
 def test_a_recording_and_a_model_are_one_too_many(run: Command, planted: Path, files: None) -> None:
     status, _, err = run("fit", "-H", "in_quotes", planted, "--model", "model.pt", "--text", "corpus.txt")
     assert (status, err) == (1, "error: a recording and --model are given; name one of the two\n")
+
+
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        ("no interval for in_quotes: too few pieces", "no interval for in_quotes: too few pieces"),
+        ("True in only 14 runs", "in_quotes: True in only 14 runs"),
+    ],
+)
+def test_a_note_on_probes_names_its_hypothesis_once(note: str, expected: str) -> None:
+    scores = {"control": None, "auc": 0.9, "low": None, "high": None, "accuracy": 0.8}
+    rows = [{"hypothesis": "in_quotes", "site": site, **scores, "note": note} for site in ("0/cell", "1/cell")]
+    assert _show_tables(rows) == [expected]
 
 
 def test_what_probes_say_is_kept(run: Command, planted: Path) -> None:
