@@ -61,9 +61,12 @@ def use_threads(n_threads: int) -> None:
     global _chosen
     number = _checked(n_threads, "the number of threads")
     if (numba := sys.modules.get("numba")) and number > numba.config.NUMBA_NUM_THREADS:
+        most = numba.config.NUMBA_NUM_THREADS
+        is_told = os.environ.get(_NUMBA) == str(most)
         raise ActivationError(
-            f"{number} threads cannot be used any more: numba was loaded with {numba.config.NUMBA_NUM_THREADS}; set "
-            f"the environment variable {THREADS} before Python starts"
+            f"{number} threads cannot be used any more: numba was loaded with {most}"
+            + (f", which the environment variable {_NUMBA} says" if is_told else "")
+            + f"; set the environment variable {THREADS} before Python starts"
         )
     _chosen = number
     for name in (_OPENMP, _NUMBA, *(name for name in _OTHERS if name in os.environ)):

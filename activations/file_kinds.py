@@ -43,6 +43,7 @@ _OLD_OFFICE = FileKind("a document of an office program (such as .doc or .xls)",
 _DATABASE = FileKind("an SQLite database", "export the text in it as UTF-8")
 _TABLE = FileKind("a table in Parquet or Arrow", "export the text in it as UTF-8")
 
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SIGNATURES = (
     (b"%PDF-", _PDF),
     (b"\x89PNG\r\n\x1a\n", _IMAGE),
@@ -51,7 +52,7 @@ _SIGNATURES = (
     (b"GIF89a", _IMAGE),
     (b"II*\0", _IMAGE),
     (b"MM\0*", _IMAGE),
-    (b"\x89HDF\r\n\x1a\n", _HDF5),
+    (_HDF5_SIGNATURE, _HDF5),
     (b"\x93NUMPY", _NUMPY),
     (b"7z\xbc\xaf\x27\x1c", _ARCHIVE),
     (b"Rar!\x1a\x07", _ARCHIVE),
@@ -104,6 +105,11 @@ def kind_of(start: bytes) -> FileKind | None:
         if start.startswith(signature):
             return kind
     return _kind_by_structure(start)
+
+
+def is_hdf5(start: bytes) -> bool:
+    """Tell whether a file is one of HDF5, as all recordings are, by its first bytes."""
+    return start.startswith(_HDF5_SIGNATURE)
 
 
 def compressed_by(start: bytes) -> str | None:

@@ -6,9 +6,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from activations.errors import ActivationError
 from activations.system_errors import is_full, reason
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile
 
 _FOLDERS_OF_SYSTEM = ("/dev/", "/proc/", "/sys/")
 _MEMORY = "/dev/shm"  # which is a folder like others
@@ -107,6 +111,13 @@ def check_output(path: Path, *inputs: Path) -> None:
     longest = os.pathconf(path.parent, "PC_NAME_MAX") - _LONGEST_ENDING
     if len(os.fsencode(path.name)) > longest:
         raise ActivationError(f"cannot write {path}: its name is too long; it may have {longest} bytes")
+
+
+def is_stored(archive: "ZipFile") -> bool:
+    """Tell whether nothing in an archive is compressed, as in ours, so that its members are as large as they seem."""
+    from zipfile import ZIP_STORED
+
+    return all(member.compress_type == ZIP_STORED for member in archive.infolist())
 
 
 def check_new(path: Path, *, overwrite: bool) -> None:

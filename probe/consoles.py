@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 from rich.console import Console, ConsoleDimensions
 
-PIPE_COLUMNS = 120
+PIPE_COLUMNS_OF_TEXTS = 120
 """Columns of a row of text where the output is no terminal."""
 _PIPE_LINES = 25  # which nothing depends on
 _WITH_BARS: list[Console] = []  # the last one shows a bar on standard error now
 
 
-def console(*, stderr: bool = False, pipe_columns: int = PIPE_COLUMNS) -> Console:
+def console(*, stderr: bool = False, pipe_columns: int = PIPE_COLUMNS_OF_TEXTS) -> Console:
     """Make a console on standard output or standard error.
 
     It prints names as they are: rich's markup (`[red]`) and emoji codes (`:b:`) mean nothing in them. `NO_COLOR` leaves

@@ -196,9 +196,10 @@ def test_libraries_that_are_loaded_take_fewer_threads_but_not_more_than_they_beg
         == "1 1 1 1 passive\n"
     )
     code = "import numba, probe\ntry: probe.use_threads(3)\nexcept probe.ActivationError as error: print(error)"
-    assert "numba was loaded with 2; set the environment variable PROBE_THREADS" in reported(
-        code, tmp_path, NUMBA_NUM_THREADS="2"
-    )
+    why = "numba was loaded with 2, which the environment variable NUMBA_NUM_THREADS says; set the environment variable"
+    assert f"{why} PROBE_THREADS" in reported(code, tmp_path, NUMBA_NUM_THREADS="2")
+    code = "import os, numba\nos.environ.pop('NUMBA_NUM_THREADS', None)\n" + code.replace("(3)", "(1024)")
+    assert "NUMBA_NUM_THREADS" not in reported(code, tmp_path)
 
 
 @pytest.mark.parametrize("number", ["two", "9" * 5000])

@@ -22,7 +22,7 @@ from activations.recordings.checking import check
 from activations.recordings.format import layout
 from activations.recordings.format.checksums import attributes_checksum, checksum
 from activations.recordings.recording import Recording
-from activations.recordings.vetting import VETTER
+from activations.recordings.vetting import VETTER, Complaint
 from activations.texts.corpus import Corpus
 
 few_and_many = pytest.mark.parametrize("n_mutants", [50, pytest.param(1000, marks=pytest.mark.slow)])  # files
@@ -274,6 +274,19 @@ def test_the_process_that_looks_at_files_may_die_or_be_interrupted(
         with pytest.raises(KeyboardInterrupt):
             VETTER.vet(paths[3])  # its answer, that it is sound, is never taken
     assert VETTER.vet(paths[2]) is not None
+
+
+@pytest.mark.parametrize("is_of_the_system", [False, True])
+def test_a_file_that_the_system_refuses_need_not_be_made_again(
+    recorded: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_of_the_system: bool
+) -> None:
+    path = tmp_path / "a.h5"
+    path.write_bytes(recorded)
+    complaint = Complaint("the system refuses it: so it is called", is_of_the_system)
+    monkeypatch.setattr(VETTER.process(), "ask", lambda path: complaint)
+    with pytest.raises(ActivationError, match="the system refuses it: so it is called") as caught:
+        Recording(path)
+    assert ("extract it again" in str(caught.value)) is not is_of_the_system
 
 
 def test_a_file_that_changes_is_looked_at_again(recorded: bytes, tmp_path: Path) -> None:

@@ -316,7 +316,7 @@ def test_devices_sockets_and_folders_are_refused_at_once(tmp_path: Path, monkeyp
         monkeypatch.chdir(tmp_path)  # paths of sockets are short
         server.bind("socket")
         assert "socket is a socket, not a text" in complaint("socket")
-    assert complaint("a\0b") == "cannot read the text a\0b: No such file or directory"
+    assert complaint("a\0b") == "cannot read the text a\0b: No such file or directory; check its path"
 
 
 def test_a_text_that_does_not_fit_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

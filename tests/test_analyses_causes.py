@@ -23,7 +23,7 @@ from analyses.causes.ablation import HELD_AT, ablate
 from analyses.causes.choosing_units import best_ranked_units
 from analyses.errors import AnalysisError
 from analyses.passages.character_sets import END, PREDICTED, character_sets
-from analyses.passages.effects import CONTRAST, WHERE, Effect, EffectSums, effects
+from analyses.passages.effects import CONTRAST, WHERE, Effect, EffectSums, effects, findings_of
 from analyses.passages.matching import matched_groups, matched_units
 from analyses.passages.passages import spread_passages
 from analyses.ranking.ranking import rank
@@ -202,6 +202,21 @@ def test_few_characters_of_one_set_have_no_interval_but_the_others_have(text: st
     assert of(found, "end").no_interval_reason.startswith("7 characters are 'end', and 8 are needed")
     assert np.isnan(of(found, "end").p) and np.isnan(of(found, "end").low)
     assert np.isfinite(of(found, CONTRAST).p) and np.isfinite(of(found, CONTRAST).low)
+
+
+def test_effects_that_are_not_shown_share_a_sentence() -> None:
+    every: dict[str, Any] = {"n_chars": 9, "effect": 0.3, "low": 0.1, "high": 0.5, "matched": 0.05, "matched_sd": 0.1}
+    every |= {"n_matched": 9, "where": CONTRAST, "beyond_matched": 0.25}
+    few, small, shown, large = (
+        Effect(**{"intervention": f"0/cell/{n}", "p": p, "q": 2 * p, **every})
+        for n, p in enumerate((np.nan, 0.06, 0.001, 0.4))
+    )
+    together = (
+        "0/cell/1 and 0/cell/3: not shown: the effects inside − outside may be those of matched ones (p 0.06 to 0.4, q "
+        "0.12 to 0.8)"
+    )
+    assert findings_of([few, small, shown, large]) == [few.finding, shown.finding, together]
+    assert findings_of([few, small, shown]) == [few.finding, small.finding, shown.finding]
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,9 @@ def test_a_change_that_stays_with_reversed_sign_lasts(rng: np.random.Generator) 
     (unit,) = impulse(live, "in_quotes", "0/hidden/0", to="+0.001", n_steps=1, n_matched=0).units
     assert [duration.k for duration in unit.durations] == [None, None]
     assert str(unit.durations[0]).startswith("more than 1 characters: it is still there, with reversed sign")
+    assert "0/hidden/0: more than half of a change is left after all 1 characters that were read, with" in unit.finding
+    (unit,) = impulse(live, "in_quotes", "0/hidden/0", to="+0.001", n_steps=16, n_matched=0).units
+    assert "left after 14 characters (14 to 14), and more than 1/e after all 16 characters that were re" in unit.finding
 
 
 def test_the_interval_of_a_duration_is_that_of_its_size() -> None:

@@ -1,6 +1,8 @@
 """Tables of units: the best hypothesis of each, chosen in training, and the share that any hypothesis explains."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.target import Target
-from analyses.unit_tables.describe_units import describe_units
+from analyses.unit_tables.describe_units import _missing, describe_units
 from analyses.unit_tables.explained_shares import (
     UnitStrengths,
     difference_of_shares,
@@ -261,3 +263,16 @@ def test_an_untrained_twin_stands_beside_the_model(run: Command, code_text: str)
     assert status == 0, err
     assert run("units", "a.h5", "b.h5")[0] == 2
     assert run("units", "in_quotes", "--at-least", "2")[0] == 2
+
+
+def test_the_most_frequent_reason_is_given_why_units_have_no_interval() -> None:
+    def unit(reason: str) -> Any:
+        return SimpleNamespace(low=0.1 if not reason else np.nan, no_interval_reason=reason)
+
+    measured: Any = SimpleNamespace(rankings=[])
+    few, constant = "no interval for in_quotes: use a longer text", "no interval: the score has the same value"
+    assert _missing(measured, [unit(""), unit(few), unit(constant), unit(few)]) == [
+        f"3 of 4 units have no interval; the reason of 2 of them: {few}"
+    ]
+    assert _missing(measured, [unit(few), unit(few)]) == [f"2 of 2 units have no interval; the reason: {few}"]
+    assert _missing(measured, [unit("")]) == []

@@ -249,7 +249,7 @@ def test_a_command_says_once_which_labels_were_cached(run: Command) -> None:
     status, out, err = run("hypotheses", "corpus.txt")
     assert status == 0 and "in_quotes" in out
     [line] = [line for line in err.splitlines() if "--no-cache" in line]
-    assert "in_word" in line and "the oldest on 20" in line
+    assert "in_word" in line and "the oldest made on 20" in line
 
 
 def test_commands_on_a_recording_say_it_once_too(run: Command, planted: Path) -> None:

@@ -49,6 +49,21 @@ def test_a_model_of_keras_is_named_and_not_taken_for_a_recording(run: Command) -
     assert "`probe import keras.h5` makes a checkpoint from it" in output and "recording" not in output
 
 
+def test_a_damaged_checkpoint_is_told_from_what_is_no_checkpoint(tmp_path: Path) -> None:
+    """By what was raised, whatever the sentence says: a name may read like one of ours."""
+    path = tmp_path / "model.pt is not a checkpoint of `probe train`"
+    save_model(model_of("ab"), path)
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, "weights": {}}, path)
+    damaged = check_model(path)
+    assert not damaged.sound and damaged.is_checkpoint
+    torch.save([1, 2], path)
+    assert not check_model(path).is_checkpoint
+    path.write_bytes(pickle.dumps({"weights": [1, 2]}))
+    assert not check_model(path).is_checkpoint
+    assert check_model(tmp_path / "none").is_checkpoint  # of which nothing is known
+
+
 def model_of(
     characters: str, shape: ModelConfig = SHAPE, replacement: str | None = None, names: tuple[str, ...] = ()
 ) -> CharRNN:

@@ -24,6 +24,7 @@ from activations.units import Site
 from analyses.ranking.methods.registry import METHODS
 from analyses.ranking.results import TABLE_COLUMNS
 from hypotheses.registry import get, registered
+from probe.cli.fit_tables import _show_tables
 from probe.cli.showing import show_rows
 from probe.cli.train import train
 from probe.demo import bundled_model, bundled_text
@@ -300,6 +301,20 @@ def test_a_unit_that_is_not_there_is_refused_before_any_labels_are_made(run: Com
     assert "left out" not in err  # which is said of hypotheses that have labelled the text
 
 
+@pytest.mark.parametrize("command", ["rank --all", "fit --all", "units", "report", "plot matrix"])
+def test_a_site_that_is_not_there_is_refused_before_any_labels_are_made(
+    run: Command, planted: Path, command: str
+) -> None:
+    status, out, err = run(*command.split(), planted, "--sites", "nosuch")
+    assert (status, out) == (1, "")
+    assert err.startswith("error: there is no site 'nosuch' here; there are ") and err.count("\n") == 1
+
+
+def test_a_control_that_there_is_not_is_refused_before_anything_is_read(run: Command) -> None:
+    status, _, err = run("fit", "in_quotes", "none.h5", "--controls", "luck")
+    assert (status, err) == (1, "error: there is no control 'luck'; there are chars, position, context, runs\n")
+
+
 def test_a_unit_is_explained(run: Command, planted: Path) -> None:
     unit = str(PLANTED["position_in_line"])
     _, out, _ = run("explain", unit, planted, "--json")
@@ -341,7 +356,7 @@ def test_the_bars_of_a_unit_begin_at_its_median(run: Command, planted: Path) -> 
         median = float(np.median(recording.read([unit.site])[unit.site][:, unit.index]))
     assert median > 0.3
     _, out, _ = run("explain", str(unit), planted, "-H", "position_in_line")
-    assert f"bars begin at the unit's median, {median:+.3f}" in out
+    assert f"bars begin at the unit's median over labelled characters, {median:+.3f}" in out
     bars = re.findall(r"^ *\d+ +([+-][\d.]+) ([ █]{40}) [\d,]+$", out, re.MULTILINE)
     means = np.array([float(mean) for mean, _ in bars])
     assert len(bars) > 10 and (means < median).any() and (means > median).any()
@@ -413,6 +428,19 @@ def test_curves_of_both_kinds_of_label_are_shown(run: Command, planted: Path) ->
 def test_a_recording_and_a_model_are_one_too_many(run: Command, planted: Path, files: None) -> None:
     status, _, err = run("fit", "-H", "in_quotes", planted, "--model", "model.pt", "--text", "corpus.txt")
     assert (status, err) == (1, "error: a recording and --model are given; name one of the two\n")
+
+
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        ("no interval for in_quotes: too few pieces", "no interval for in_quotes: too few pieces"),
+        ("True in only 14 runs", "in_quotes: True in only 14 runs"),
+    ],
+)
+def test_a_note_on_probes_names_its_hypothesis_once(note: str, expected: str) -> None:
+    scores = {"control": None, "auc": 0.9, "low": None, "high": None, "accuracy": 0.8}
+    rows = [{"hypothesis": "in_quotes", "site": site, **scores, "note": note} for site in ("0/cell", "1/cell")]
+    assert _show_tables(rows) == [expected]
 
 
 def test_what_probes_say_is_kept(run: Command, planted: Path) -> None:
@@ -546,7 +574,7 @@ def test_a_wrong_choice_is_told_the_right_ones(
     status, out, err = run(*arguments)
     assert (status, out) == (2, "")
     complaint = " ".join(err.replace("│", " ").split())
-    assert f"{arguments[-1]!r} is not one of" in complaint
+    assert f"{arguments[-1]!r} is not one of" in complaint and "Value error" not in complaint
     assert all(choice in complaint for choice in choices)
     assert sorted(Path().iterdir()) == before
 

@@ -31,6 +31,14 @@ def test_edits_of_the_text_are_shown(run: Command, files: None) -> None:
     assert Path("edits.csv").read_text().count("\n") == 1 + 3 * 4 * 6
 
 
+def test_an_edit_that_there_is_not_is_refused_before_anything_is_read(run: Command) -> None:
+    status, _, err = run("perturb", "in_quotes", "none.h5", "--model", "none.pt", "--edit", "swap")
+    assert (status, err.splitlines()) == (
+        1,
+        ["error: there is no edit 'swap'; there are delete, insert, replace, repeat"],
+    )
+
+
 def test_tables_say_which_units_they_leave_out(run: Command, files: None) -> None:
     units = ("--units", "0/hidden", "--units", "0/cell/0")
     live = ("--model", "model.pt", "--text", "corpus.txt", *units, "--places", "30", "--after", "8")

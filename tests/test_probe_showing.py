@@ -25,7 +25,10 @@ from terminals import Shown, run_in_terminal, screen_of
 from activations.models.checkpoints import save_model
 from analyses.ranking.explaining.explanation import Explanation, Passage
 from analyses.ranking.explaining.tuning import Tuning
+from analyses.session import Session
 from hypotheses.terminal.signs import visible
+from probe.cli.analysis_options import TargetOptions, labels_first
+from probe.cli.column_texts import column_help
 from probe.cli.commands import app
 from probe.cli.explain import _show_details
 from probe.cli.showing import progress, say, share, show_rows, warn, warn_of_reasons, warn_once, without_progress
@@ -130,6 +133,14 @@ def test_wide_characters_are_aligned(shown: Callable[..., list[str]], width: int
     assert all(name in "\n".join(lines) for name in names)
 
 
+@pytest.mark.parametrize("width", [30, *WIDTHS])
+def test_the_title_of_a_table_fits(shown: Callable[..., list[str]], width: int) -> None:
+    title = "by characters after the edit (without the last 3, which --json and --csv have)"
+    lines = shown([{"unit": "0/cell/1", "auc": 0.9}], width, title=title)
+    assert max(map(cell_len, lines)) <= width
+    assert " ".join(lines).startswith(title)
+
+
 def test_a_long_name_is_folded_and_not_cut(shown: Callable[..., list[str]]) -> None:
     name = "漢字" * 30 + "my_file.py:name"
     lines = shown([{"hypothesis": name, "score": 0.123}], 60)
@@ -225,8 +236,18 @@ def test_on_a_terminal_sentences_are_broken_between_words(
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "xterm")
-    say(f"{sentence}\n    probe story in_quotes {path}")
-    *lines, example = out.getvalue().splitlines()
+    say(f"{sentence}\n    probe story in_quotes {path}\n  a.png: {sentence}\n  cell         {sentence}")
+    printed = out.getvalue().splitlines()
+    start, below, beside = (
+        next(number for number, line in enumerate(printed) if line.startswith(words))
+        for words in ("    probe ", "  a.png: ", "  cell    ")
+    )
+    assert start < below < beside
+    for lines, indent in ((printed[below:beside], 4), (printed[beside:], 15)):
+        assert all(cell_len(line) <= width or path in line for line in lines) and len(lines) > 2
+        assert all(line[:indent].isspace() and not line[indent].isspace() for line in lines[1:])
+        assert " ".join(line.strip() for line in lines).split(maxsplit=1)[1].strip() == sentence.strip()
+    lines, example = printed[:start], printed[start]
     assert all(cell_len(line) <= width or path in line for line in lines)
     assert " ".join(line.strip() for line in lines) == sentence.strip()
     assert sum(command in line for line in lines) == sum(path in line for line in lines) == 1
@@ -276,12 +297,31 @@ def test_a_bar_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) ->
     monkeypatch.setattr(sys, "stderr", err)
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "xterm")
-    with progress("a very long step, " * 10 + HOSTILE) as report:
+    with progress("a step") as report:
+        report(1, 4)
+    assert "100%" in err.getvalue()  # it has ended, though it has not said so
+    with pytest.raises(KeyError), progress("a very long step, " * 10 + HOSTILE) as report:
         report(1, 4, "a note")
+        raise KeyError
     lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[\??[0-9;]*[A-Za-z]", "", err.getvalue()))
     assert max(map(cell_len, lines)) <= width
     assert any(" 25% " in line and line.startswith(("⠋", " ")) and "a very" in line for line in lines)
     assert all(line.isprintable() for line in lines)
+
+
+def test_a_bar_moves_and_names_what_is_labelled_while_a_text_is_labelled(planted: Path) -> None:
+    """Labels of all hypotheses may take longer than what is done with them."""
+    shown: list[tuple[float, str]] = []
+    labelling, using = labels_first(lambda done, total, note="": shown.append((done / total, note)), [], 0.6)
+    with Session(planted) as session:
+        targets = TargetOptions().targets(session, [], labelling)
+        n_labelled = len(shown)
+        using(1, 2)
+    shares = [share for share, _ in shown]
+    assert n_labelled > 40 and shares == sorted(shares) and max(np.diff(shares[:n_labelled])) < 0.02
+    assert shown[0] == (0.0, "labels of " + shown[0][1].removeprefix("labels of ")) and shares[n_labelled - 1] == 0.6
+    assert {f"labels of {target.hypothesis}" for target in targets.made} <= {note for _, note in shown}
+    assert shown[-1] == (0.8, "")
 
 
 def test_what_is_said_meanwhile_stands_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,6 +441,16 @@ def test_the_size_of_a_recording_is_said_before_it_is_written(
     assert "its disk has 1 kB free: choose --sites or --range, or another disk with -o" in err
 
 
+def test_what_is_said_to_come_next_reads_the_recording_that_was_written(run: Command, code_text: str) -> None:
+    """One of the default name is read by default in this folder alone."""
+    Path("corpus.txt").write_text(code_text, encoding="utf-8")
+    save_model(random_model(code_text), "model.pt")
+    Path("there").mkdir()
+    for words, expected in (([], ""), (["-o", "there/activations.h5"], " there/activations.h5")):
+        _, out, err = run("extract", "model.pt", "corpus.txt", "--sites", "1/cell", *words)
+        assert f"next: probe rank in_quotes{expected}\n" in out + err
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_means_and_passages_of_a_unit_fit_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     out = Screen()
@@ -449,3 +499,18 @@ def test_help_on_a_narrow_terminal_names_every_option_whole(
         assert all(spelling in text for option in options for spelling in option.opts if spelling[0] == "-"), words
         assert all(cell_len(line) <= width for line in lines if not re.match(r" +(probe|--|<)", line)), words
         assert name or "Draw a picture: PNG, SVG or PDF" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_in_boxes_loses_nothing_in_brackets(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Boxes are printed from markup, in which [in brackets] would be a style."""
+    for _ in range(2):  # what is escaped for one is not escaped twice for the next
+        with pytest.raises(SystemExit):
+            app([*name.split(), "--help"])
+    shown = capsys.readouterr().out
+    command = parsers()[name]
+    described = [command.help, *(option.help or "" for option in command.params), column_help(name)]
+    pieces = [piece for text in described for piece in re.findall(r"\[[^][\n ]+\]|\[in brackets\]", text or "")]
+    assert all(piece in " ".join(re.sub(r"[│\n]", " ", shown).split()) for piece in pieces), pieces
+    assert "\\[" not in shown
+    assert name != "hypotheses" or "[in brackets]" in pieces

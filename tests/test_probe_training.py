@@ -174,14 +174,14 @@ def test_three_parts_have_a_line_for_the_test_text(run: Command, corpus: Corpus)
     assert status == 0
     model = load_model("model.pt")
     for name, part in zip(("held-out", "test"), corpus.cut([0.9, 0.06, 0.04])[1:], strict=True):
-        assert f"model.pt: {evaluate(model, part)} of {len(part)} {name} characters\n" in out
+        assert f"model.pt, on {len(part)} {name} characters: {evaluate(model, part)}\n" in out
     assert "test characters" not in run("train", "corpus.txt", *QUICK)[1]
 
 
 def test_a_text_to_judge_by_can_be_another_file(run: Command, corpus: Corpus) -> None:
     Path("other.txt").write_text(corpus.text(1000, 2000) + "§", encoding="utf-8")
     status, out, _ = run("train", "corpus.txt", *QUICK, "--held-out", "other.txt", "-o", "m.pt")
-    assert (status, "of 1,001 held-out characters" in out) == (0, True)
+    assert (status, "on 1,001 held-out characters" in out) == (0, True)
     assert "§" in load_model("m.pt").vocabulary.characters
 
 

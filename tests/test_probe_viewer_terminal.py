@@ -144,10 +144,25 @@ def test_a_legend_has_the_numbers_of_the_scale() -> None:
     assert below.startswith("below      loss  0.00 ") and below.endswith("and beyond, nats  ░ no value")
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("system", [None, "truecolor"])
+def test_legends_titles_and_notes_fit_the_terminal(system: Any, width: int) -> None:
+    values = np.linspace(-2.0, 2.0, 21)
+    unit = track(diverging(values, 0.0), "0/cell/3", quantity="activation")
+    loss = track(sequential(np.append(np.linspace(0, 5, 20), np.nan), 0.0), "loss", "loss", "nats")
+    title, note = "what this is about, " * 5, "what is not shown, " * 6
+    view = view_of("a" * 21, unit, loss, title=title, notes=(note,))
+    lines = [line.plain for line in printed(view, system, width=width, force_terminal=True)]
+    assert max(map(cell_len, lines)) <= width
+    words = " ".join(lines).split()
+    assert " ".join(words).startswith(title.strip()) and " ".join(words).endswith(note.strip())
+    assert {"0/cell/3", "beyond,", "activation", "nats"} <= {word.rstrip(":") for word in words} | {"nats"}
+
+
 def test_a_legend_names_the_classes() -> None:
     names = tuple(f"class {n}" for n in range(30))
     made = track(classes(np.arange(30), np.ones(30, bool), names), "kinds", "labels")
-    line = printed(view_of("a" * 30, made))[2]
+    line = printed(view_of("a" * 30, made), width=400)[2]
     assert line.plain.startswith("characters kinds   class 0   class 1  ") and line.plain.endswith("and 6 others")
     table = colours("classes", "dark")
     assert ground(line, line.plain.index("class 1 ")) == tuple(table[1].tolist())
@@ -185,7 +200,8 @@ def test_long_lines_wrap_and_wide_characters_keep_their_columns() -> None:
     text = "ab漢字e\u0301🇫🇷x" * 3
     made = track(diverging(np.arange(len(text)) * 1.0, 5.0))
     for width in (8, 11, 80):
-        lines = printed(view_of(text, made), width=width)[4:]
+        lines = printed(view_of(text, made), width=width)
+        lines = lines[line_of(lines, "ab") :]
         assert "".join(line.plain for line in lines) == text
         assert all(cell_len(line.plain) <= width for line in lines)
     rows = plain(view_of(text * 9, made_for(text * 9)), width=80)[4:]

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.file_kinds import START_BYTES, kind_of
+from activations.file_kinds import START_BYTES, is_hdf5, kind_of
 from activations.files import kind_of_path
 from activations.importers.contents import Contents
 from activations.importers.formats.flattening import flatten
@@ -23,7 +23,6 @@ from activations.importers.formats.torch_files import LEGACY_MAGIC, member_bytes
 from activations.importers.keras.files import is_keras_zip, read_hdf5, read_keras_zip
 from activations.importers.torch7.contents import torch7_contents
 from activations.importers.torch7.reading import is_torch7
-from activations.recordings.foreign_hdf5 import SIGNATURE
 from activations.system_errors import json_reason, reason
 
 _MAX_JSON_BYTES = 400_000_000
@@ -56,7 +55,7 @@ def read_contents(path: Path) -> Contents:
         if size > MAX_BYTES:
             raise ActivationError(f"it has {size / 1e9:.1f} GB; models up to {MAX_BYTES / 1e9:.0f} GB are read")
         with path.open("rb") as file:
-            if file.read(len(SIGNATURE)) == SIGNATURE:
+            if is_hdf5(file.read(START_BYTES)):
                 return read_hdf5(path)
             file.seek(0)
             contents = _read(file, size)

@@ -1,13 +1,12 @@
 """Saying of a file that is no checkpoint of ours what it is."""
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from activations.errors import ActivationError
 from activations.importers.files import read_contents
 from activations.models.checking import ModelCheck, check_model
-from activations.models.checkpoints import FORMAT, NOT_OURS, RUNS_CODE, not_ours
+from activations.models.checkpoints import FORMAT
 from activations.models.training.state import FORMAT as STATE_FORMAT
 
 _N_NAMED = 3
@@ -20,17 +19,7 @@ def check_any_model(path: Path | str) -> ModelCheck:
         path: A file that may hold a model.
     """
     result = check_model(path)
-    if _is_no_checkpoint(result):
-        return replace(result, complaints=(_complaint(result.path),))
-    return result
-
-
-def _is_no_checkpoint(result: ModelCheck) -> bool:
-    """Tell whether a file was refused since it is no checkpoint of ours at all."""
-    refusals = [NOT_OURS.format(result.path), RUNS_CODE.format(result.path)]
-    with suppress(OSError, ActivationError):
-        refusals.append(not_ours(result.path))
-    return len(result.complaints) == 1 and result.complaints[0] in refusals
+    return result if result.is_checkpoint else replace(result, complaints=(_complaint(result.path),))
 
 
 def _complaint(path: Path) -> str:

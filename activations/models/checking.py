@@ -9,7 +9,7 @@ import torch
 
 from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN
-from activations.models.checkpoints import load_model, model_sha256, training_record
+from activations.models.checkpoints import NoCheckpointError, load_model, model_sha256, training_record
 from activations.models.training.records import (
     HASHES,
     described,
@@ -41,12 +41,14 @@ class ModelCheck(Result):
         complaints: One for each thing that is wrong or damaged; none if the model is sound.
         model: The model; None if the file could not be read as one.
         training: What the file says about how the model was trained, by name; see `Training.record`.
+        is_checkpoint: Whether the file is a checkpoint of ours, damaged ones included.
     """
 
     path: Path
     complaints: tuple[str, ...]
     model: CharRNN | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
+    is_checkpoint: bool = True
 
     @property
     def sound(self) -> bool:
@@ -137,7 +139,7 @@ def check_model(path: Path | str) -> ModelCheck:
     try:
         model, record = load_model(path), training_record(path)
     except ActivationError as error:
-        return ModelCheck(path=path, complaints=(str(error),))
+        return ModelCheck(path=path, complaints=(str(error),), is_checkpoint=not isinstance(error, NoCheckpointError))
     return ModelCheck(path=path, complaints=tuple(_faults(model)), model=model, training=record)
 
 

@@ -13,7 +13,7 @@ import torch
 
 from activations.errors import ActivationError
 from activations.file_kinds import PYTORCH, START_BYTES, kind_of
-from activations.files import check_is_file, replacing
+from activations.files import check_is_file, is_stored, replacing
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.system_errors import reason
 from activations.texts.reading_rule import ReadingRule
@@ -21,14 +21,14 @@ from activations.texts.vocab import Vocabulary
 
 FORMAT = "char-probe model"
 VERSION = 1
-NOT_OURS = (
+_NOT_OURS = (
     "{} is not a checkpoint of `probe train`, or it is truncated or damaged; "
     "`probe import` makes one from a file of another program"
 )
-OF_ANOTHER_KIND = (
+_OF_ANOTHER_KIND = (
     "{} is {}, not a checkpoint of `probe train`; if it is another program's model, `probe import` makes one from it"
 )
-RUNS_CODE = (
+_RUNS_CODE = (
     "{} cannot be loaded without running code from it, which is never done; "
     "`probe import` makes a checkpoint from it without running any"
 )
@@ -54,6 +54,10 @@ _MAX_PICKLE_BYTES = 50_000_000
 TrainingRecord = Mapping[str, Any]
 """What a checkpoint says about a training: settings, losses and hashes by name; see `Training.record`."""
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
+
+
+class NoCheckpointError(ActivationError):
+    """A file is no checkpoint of ours: another program's model perhaps, or damaged so much that nothing shows it."""
 
 
 def save_model(
@@ -101,8 +105,8 @@ def load_model(path: Path | str) -> CharRNN:
     """Load a checkpoint as a model in evaluation mode, in float32 on the CPU.
 
     Raises:
-        ActivationError: If the file is missing, is damaged, is not a checkpoint of ours, has a later version, or could
-            only be loaded by running code from it.
+        NoCheckpointError: If it is not a checkpoint of ours, or could only be loaded by running code from it.
+        ActivationError: If the file is missing, is damaged, or has a later version.
     """
     content = _read(Path(path))
     try:
@@ -143,7 +147,7 @@ def model_sha256(model: CharRNN) -> str:
     return digest.hexdigest()
 
 
-def not_ours(path: Path) -> str:
+def _not_ours(path: Path) -> str:
     """Say that a file is no checkpoint of ours, what it is if its first bytes tell, and what can be done.
 
     Raises:
@@ -154,16 +158,16 @@ def not_ours(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(START_BYTES)
     if start[:1] == b"\x80":  # a pickle
-        return RUNS_CODE.format(path)
+        return _RUNS_CODE.format(path)
     kind = kind_of(start)
-    return NOT_OURS.format(path) if kind in (None, PYTORCH) else OF_ANOTHER_KIND.format(path, kind.name)
+    return _NOT_OURS.format(path) if kind in (None, PYTORCH) else _OF_ANOTHER_KIND.format(path, kind.name)
 
 
 def _read(path: Path) -> dict[str, Any]:
     check_is_file(path, "model")
     try:
         if not zipfile.is_zipfile(path):  # which all our checkpoints are
-            raise ActivationError(not_ours(path))
+            raise NoCheckpointError(_not_ours(path))
         _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -171,13 +175,13 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ActivationError(f"cannot read the model {path}: {reason(error)}") from error
     except UnpicklingError as error:
-        raise ActivationError(RUNS_CODE.format(path)) from error
+        raise NoCheckpointError(_RUNS_CODE.format(path)) from error
     except ActivationError:
         raise
     except _MALFORMED as error:
-        raise ActivationError(NOT_OURS.format(path)) from error
+        raise NoCheckpointError(_NOT_OURS.format(path)) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ActivationError(NOT_OURS.format(path))
+        raise NoCheckpointError(_NOT_OURS.format(path))
     if content.get("format_version") != VERSION:
         raise ActivationError(
             f"{path} is a checkpoint of version {str(content.get('format_version'))[:20]}, and this program reads "
@@ -194,19 +198,18 @@ def _check_archive(path: Path) -> None:
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        is_compressed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
         is_larger_unpacked = sum(member.file_size for member in members) > path.stat().st_size
-        if is_compressed or is_larger_unpacked or archive.testzip() is not None:
-            raise ActivationError(NOT_OURS.format(path))
+        if not is_stored(archive) or is_larger_unpacked or archive.testzip() is not None:
+            raise NoCheckpointError(_NOT_OURS.format(path))
         for member in members:
             if not member.filename.endswith(".pkl"):
                 continue
             if member.file_size > _MAX_PICKLE_BYTES:
-                raise ActivationError(NOT_OURS.format(path))
+                raise NoCheckpointError(_NOT_OURS.format(path))
             for opcode, argument, _ in genops(archive.read(member)):
                 names_global = opcode.name in ("GLOBAL", "INST")
                 if opcode.name == "STACK_GLOBAL" or (names_global and argument not in _SAVED_GLOBALS):
-                    raise ActivationError(RUNS_CODE.format(path))
+                    raise NoCheckpointError(_RUNS_CODE.format(path))
 
 
 def _check_sizes(config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, torch.Tensor]) -> None:

@@ -14,12 +14,12 @@ from activations.blocks import Block
 from activations.errors import ActivationError
 from activations.lane_differences import LaneDifference, unsettled_units
 from activations.models.identity import is_trained
-from activations.predictions import LOG_PROB, prediction_fields
+from activations.predictions import LOG_PROB
 from activations.progress import Progress, no_progress
 from activations.reading.judging import Judge, mean_loss
 from activations.reading.lanes.reading_state import ReadingState, Round
 from activations.reading.live import LiveActivations
-from activations.recordings.format.layout import prediction_path
+from activations.recordings.format.layout import bytes_of_values, columns_of, prediction_path
 from activations.recordings.recorder import CHECKPOINT_S, Recorder, new_recording
 from activations.results import Result, TableCell
 from activations.site_names import AnySites, resolve_sites
@@ -27,7 +27,6 @@ from activations.units import Site, Unit, in_order
 
 _NAMED_UNITS = 5
 _JUDGE = "judge"
-_CODE_BYTES = 4  # of a character of the text, in a recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -135,12 +134,9 @@ def recording_bytes(live: LiveActivations, sites: AnySites | None = None) -> int
     Raises:
         ActivationError: If there is no such site.
     """
-    facts = [live.site_facts(site) for site in resolve_sites(live.sites, sites)]
-    columns = [(each.coding.stored, each.n_units) for each in facts]
-    if live.predicts:
-        columns += [(dtype, width or 1) for dtype, width in prediction_fields(len(live.vocabulary)).values()]
-    of_text = live.corpus.codes.size * _CODE_BYTES
-    return of_text + live.selection.n_chars * sum(dtype.itemsize * width for dtype, width in columns)
+    facts_by_site = {site: live.site_facts(site) for site in resolve_sites(live.sites, sites)}
+    columns = columns_of(facts_by_site, len(live.vocabulary) if live.predicts else None)
+    return bytes_of_values(len(live.corpus), live.selection.n_chars, columns)
 
 
 def extract(

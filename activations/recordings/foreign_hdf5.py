@@ -26,8 +26,6 @@ from activations.system_errors import is_of_the_system, reason
 if TYPE_CHECKING:
     import h5py
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
 _CPU_SECONDS = 3
 _WALL_SECONDS = 30
 _BYTES_PER_SECOND = 50_000_000

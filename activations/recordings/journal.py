@@ -5,13 +5,13 @@ import json
 import os
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from activations.files import check_is_file
+from activations.files import check_is_file, is_stored
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -44,7 +44,7 @@ def read_journal(path: Path, job: str) -> Arrays | None:
         if xxhash.xxh3_64_digest(content[8:]) != content[:8]:
             return None
         with ZipFile(io.BytesIO(content[8:])) as archive:
-            if any(member.compress_type != ZIP_STORED for member in archive.infolist()):  # as none of ours is
+            if not is_stored(archive):
                 return None
         with np.load(io.BytesIO(content[8:]), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from activations.blocks import Block
 from activations.errors import ActivationError
 from activations.files import write_error_message
-from activations.predictions import prediction_fields
 from activations.recordings.disk import PAGE_BYTES, DiskFile
 from activations.recordings.format import checksums, layout
 from activations.recordings.format.grid import Grid
@@ -133,7 +132,7 @@ class Recorder:
         self._grid = Grid(documents, self._selection, BLOCK_CHARS)
         self._sites: Mapping[Site, layout.SiteFacts] = {}
         self._written = np.zeros(len(self._grid), bool)
-        self._columns: dict[str, tuple[np.dtype[Any], int | None]] = {}
+        self._columns: layout.Columns = {}
         self._offsets: dict[str, int] = {}
         self._checksums: dict[str, NDArray[np.uint64]] = {}
         self._description: dict[str, Any] = {}
@@ -158,14 +157,8 @@ class Recorder:
     ) -> None:
         """Resume the same job where it was interrupted, or lay the file out anew and preallocate its room."""
         self._sites = sites
-        columns: dict[str, tuple[np.dtype[Any], int | None]] = {
-            layout.site_path(site): (facts.coding.stored, facts.n_units) for site, facts in sites.items()
-        }
-        if predictions:
-            fields = prediction_fields(len(self._vocabulary))
-            columns |= {layout.prediction_path(name): column for name, column in fields.items()}
-        self._columns = columns
-        self._checksums = {path: np.zeros(len(self._grid), np.uint64) for path in columns}
+        self._columns = layout.columns_of(sites, len(self._vocabulary) if predictions else None)
+        self._checksums = {path: np.zeros(len(self._grid), np.uint64) for path in self._columns}
         if job is not None:
             self._job = self._job_name(job)
             if self._resume(read_journal(self._journal, self._job)):
@@ -320,7 +313,8 @@ class Recorder:
         return True
 
     def _lay_out(self) -> None:
-        self._disk.preallocate(self._n_bytes_of_values + self._n_bytes_at_the_end)  # HDF5 may crash on a full disk
+        of_values = layout.bytes_of_values(len(self._corpus), self._selection.n_chars, self._columns)
+        self._disk.preallocate(of_values + self._n_bytes_at_the_end)  # HDF5 may crash on a full disk
         os.ftruncate(self._disk.descriptor, 0)
         with (
             hdf5_errors_as_os_errors(),
@@ -329,7 +323,7 @@ class Recorder:
             ) as file,
         ):
             file.attrs["complete"] = False
-            text = file.create_dataset("text", (len(self._corpus),), "<u4")
+            text = file.create_dataset("text", (len(self._corpus),), layout.CODE)
             for start in range(0, len(self._corpus), _TEXT_CHUNK):
                 text[start : start + _TEXT_CHUNK] = self._corpus.codes[start : start + _TEXT_CHUNK]
             file["documents/start"] = self._corpus.starts.astype("<i8")
@@ -339,19 +333,13 @@ class Recorder:
             if self._tokens is not None:
                 for path, positions in zip(layout.TOKENS, (self._tokens.starts, self._tokens.ends), strict=True):
                     file[path] = positions.astype("<i8")
-            file["vocab"] = text_to_codes(self._vocabulary.characters).astype("<u4")
+            file["vocab"] = text_to_codes(self._vocabulary.characters).astype(layout.CODE)
             for path, (dtype, width) in self._columns.items():
                 shape = (self._selection.n_chars,) if width is None else (self._selection.n_chars, width)
                 self._offsets[path] = contiguous_dataset(file, path, shape, dtype)
         size = os.fstat(self._disk.descriptor).st_size
         self._disk.preallocate(size + self._n_bytes_at_the_end)
         self._metadata = {"size": np.array(size), **self._bytes_around_values(size)}
-
-    @property
-    def _n_bytes_of_values(self) -> int:
-        """Bytes of the text, the activations and the predictions."""
-        n_by_row = sum(dtype.itemsize * (width or 1) for dtype, width in self._columns.values())
-        return len(self._corpus) * np.dtype("<u4").itemsize + self._selection.n_chars * n_by_row
 
     @property
     def _n_bytes_at_the_end(self) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, thin_out
 from activations.errors import ActivationError
+from activations.file_kinds import START_BYTES, is_hdf5
 from activations.lazy_activations import NamedActivations
 from activations.predictions import LOG_PROB, TOP_IDS
 from activations.progress import Advance, Progress, no_advance, no_progress
@@ -22,7 +23,7 @@ from activations.recordings.format.checksums import checksums, dataset_checksum,
 from activations.recordings.format.grid import Grid
 from activations.recordings.format.metadata import read_metadata
 from activations.recordings.format.structure import token_rows_of
-from activations.recordings.vetting import REFUSED, VETTER
+from activations.recordings.vetting import VETTER
 from activations.site_names import AnySites, resolve_sites
 from activations.system_errors import reading, reason
 from activations.texts.codes import Codes, codes_to_text, concatenate_codes, narrowest
@@ -36,7 +37,6 @@ _READ_BYTES = 1 << 22  # of a block, where characters have few
 _HELD_BYTES = 1 << 25
 _LAST_CODE_POINT = 0x10FFFF
 _UNKNOWN_IDS = "has ids of characters that are not in /vocab"
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class Recording(NamedActivations):
@@ -377,12 +377,12 @@ def _check_file(path: Path) -> None:
         raise ActivationError(
             f"there is no recording {path}; make one with `probe extract model.pt corpus.txt -o {path}`"
         )
-    if _first_bytes(path) != _SIGNATURE:
+    if not is_hdf5(_first_bytes(path)):
         raise ActivationError(f"{path} is not a recording: not an HDF5 file; `probe extract` writes recordings")
     complaint = VETTER.vet(path)
     if complaint is not None:
-        way_out = "" if complaint.startswith(REFUSED) else "; extract it again"
-        raise ActivationError(f"{path} cannot be used: {complaint}{way_out}")
+        way_out = "" if complaint.is_of_the_system else "; extract it again"
+        raise ActivationError(f"{path} cannot be used: {complaint.sentence}{way_out}")
 
 
 def _exists(path: Path) -> bool:
@@ -397,6 +397,6 @@ def _first_bytes(path: Path) -> bytes:
         return b""
     try:
         with path.open("rb") as file:
-            return file.read(len(_SIGNATURE))
+            return file.read(START_BYTES)
     except OSError as error:
         raise ActivationError(f"cannot read {path}: {reason(error)}") from error

@@ -1,7 +1,7 @@
 """Opening a stranger's file in a process of its own first: a malicious file can crash the HDF5 library.
 
 Run as a program, this module reads the names of files from standard input, one JSON string a line, and answers each
-with a line of JSON: null, or what is wrong. Every file is opened in a child process with limits on memory and time.
+with a line of JSON: null, or a complaint. Every file is opened in a child process with limits on memory and time.
 """
 
 import atexit
@@ -13,6 +13,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import activations
 from activations.errors import ActivationError
@@ -22,8 +23,19 @@ _CPU_SECONDS = 20
 _WALL_SECONDS = 200  # a file may wait for a busy machine, and none may wait for ever
 _BYTES_BESIDES_THE_FILE = 2_000_000_000
 _NO_ANSWER = "the process that was to look at it first has ended"
-REFUSED = "the system refuses it: "
 _CRASHED = "opening it crashes the HDF5 library, or takes too much memory or time"
+
+
+class Complaint(NamedTuple):
+    """Why a file cannot be opened here.
+
+    Attributes:
+        sentence: What is wrong.
+        is_of_the_system: Whether the system refuses it, so that the file itself may be sound.
+    """
+
+    sentence: str
+    is_of_the_system: bool = False
 
 
 class Vetter:
@@ -37,7 +49,7 @@ class Vetter:
         self._lock = Lock()
         self._process: _Process | None = None
 
-    def vet(self, path: Path) -> str | None:
+    def vet(self, path: Path) -> Complaint | None:
         """Return what is wrong with a file, or None if it can be opened here.
 
         Raises:
@@ -98,11 +110,11 @@ class _Process:
         """Is the process running, and this process's own child?"""
         return self._owner == os.getpid() and self._process.poll() is None
 
-    def ask(self, path: str) -> str | None:
+    def ask(self, path: str) -> Complaint | None:
         """Return what is wrong with a file, or None if it can be opened."""
         question, answer = self._process.stdin, self._process.stdout
         if question is None or answer is None:
-            return _NO_ANSWER
+            return Complaint(_NO_ANSWER)
         try:
             question.write(json.dumps(path) + "\n")
             question.flush()
@@ -113,7 +125,7 @@ class _Process:
             self._process.kill()
             self._process.wait()
             raise
-        return json.loads(line) if line else _NO_ANSWER
+        return _complaint(line) if line else Complaint(_NO_ANSWER)
 
     def stop(self) -> None:
         """End the process, if it is this one's child."""
@@ -134,13 +146,13 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def _look_in_child(path: Path) -> str | None:
+def _look_in_child(path: Path) -> Complaint | None:
     """Look at a file in a child process; one that ends without an answer has crashed."""
     try:
         reader, writer = os.pipe()
         child = os.fork()
     except OSError as error:
-        return f"{REFUSED}{reason_of_process(error)}"
+        return _refused(reason_of_process(error))
     if child == 0:
         os.close(reader)
         with suppress(BaseException):  # whatever ends a child without an answer is an answer
@@ -152,7 +164,17 @@ def _look_in_child(path: Path) -> str | None:
     with os.fdopen(reader, "rb") as pipe:
         content = pipe.read()
     os.waitpid(child, 0)
-    return json.loads(content) if content else _CRASHED
+    return _complaint(content) if content else Complaint(_CRASHED)
+
+
+def _complaint(content: str | bytes) -> Complaint | None:
+    """Return what a line of JSON says."""
+    answer = json.loads(content)
+    return None if answer is None else Complaint(*answer)
+
+
+def _refused(why: str) -> Complaint:
+    return Complaint(f"the system refuses it: {why}", is_of_the_system=True)
 
 
 def _set_limits(path: Path) -> None:
@@ -176,7 +198,7 @@ def _silence() -> None:
     os.dup2(nowhere, 2)
 
 
-def _look(path: Path) -> str | None:
+def _look(path: Path) -> Complaint | None:
     import h5py
 
     from activations.recordings.format.structure import complaints
@@ -185,5 +207,5 @@ def _look(path: Path) -> str | None:
         with h5py.File(path, "r") as file:
             sentences = complaints(path, file)
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError, ArithmeticError, LookupError) as error:
-        return f"{REFUSED}{reason(error)}" if is_of_the_system(error) else "it is truncated or damaged"
-    return "; ".join(sentences) or None
+        return _refused(reason(error)) if is_of_the_system(error) else Complaint("it is truncated or damaged")
+    return Complaint("; ".join(sentences)) if sentences else None

@@ -85,7 +85,8 @@ def open_text(path: Path, piece_bytes: int) -> Iterator[TextStream]:
                 start, pieces = _begun(pieces)
             yield TextStream(name, start, pieces, program)
     except OSError as error:
-        raise ActivationError(f"cannot read the text {name}: {reason(error)}") from error
+        way_out = "; check its path" if isinstance(error, FileNotFoundError) else ""
+        raise ActivationError(f"cannot read the text {name}: {reason(error)}{way_out}") from error
 
 
 def _begun(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -16,7 +16,7 @@ from analyses.causes.choosing_units import best_ranked_units
 from analyses.errors import AnalysisError
 from analyses.passages.base_reading import BASE_WEIGHT, BaseReading, SiteMoments, read_base, recorded_values
 from analyses.passages.character_sets import INSIDE, character_sets
-from analyses.passages.effects import CONTRAST, Effect, EffectSums, effects
+from analyses.passages.effects import CONTRAST, Effect, EffectSums, effects, findings_of
 from analyses.passages.matching import N_MATCHED, matched_groups
 from analyses.passages.models import model_source
 from analyses.passages.passages import N_CHARS, spread_passages
@@ -71,8 +71,8 @@ class Ablation(Result):
 
     @property
     def findings(self) -> list[str]:
-        """One sentence for each unit: its effect, or that none is shown."""
-        return [effect.finding for effect in self.effects if effect.where == CONTRAST]
+        """One sentence for each unit with an effect, and one for all those of which none is shown."""
+        return findings_of([effect for effect in self.effects if effect.where == CONTRAST])
 
     def __str__(self) -> str:
         title = f"{self.hypothesis}, held at {self.held_at}, {self.n_chars:,} characters"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from activations.blocks import Source
-from activations.files import check_is_file, replacing
+from activations.files import check_is_file, is_stored, replacing
 from activations.system_errors import reason
 from analyses.collecting.collect import AnyStatistic
 from analyses.collecting.statistic import LevelStatistic, State
@@ -116,7 +116,7 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
     check_is_file(path, "saved statistic")
     try:
         with zipfile.ZipFile(path) as archive:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            if not is_stored(archive):
                 raise AnalysisError(f"{path} is compressed, and so is not a saved statistic; collect it again")
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

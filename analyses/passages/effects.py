@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
+from operator import not_
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +24,7 @@ CONTRAST = "inside − outside"
 WHERE = (CONTRAST, *SET_NAMES)
 """The sets of characters on which an effect is measured; the first is the one that counts for a hypothesis."""
 _FEWEST_CHARS = 8  # of a set
+_FEWEST_TOGETHER = 2  # effects that share a sentence
 _ROUNDING = 1e-6  # of an effect: a smaller error counts as none, as losses are in float32
 SIGNIFICANT = 0.05
 """The false discovery rate below which an effect counts as shown."""
@@ -92,6 +95,24 @@ class Effect(Result):
         if self.n_matched < FEWEST_MATCHED:
             return f"{self.n_matched or 'no'} matched ones to compare it with, and {FEWEST_MATCHED} are needed"
         return "the error of the effect cannot be estimated"
+
+
+def findings_of(effects: Sequence[Effect]) -> list[str]:
+    """Say what effects show, each in a sentence; those that may be those of matched ones share one, the last."""
+    is_alike = [not np.isnan(effect.p) and not effect.is_shown for effect in effects]
+    alike = list(compress(effects, is_alike))
+    if len(alike) < _FEWEST_TOGETHER:
+        return [effect.finding for effect in effects]
+    names = [effect.intervention for effect in alike]
+    p, q = (
+        f"{name} {min(values):.2g} to {max(values):.2g}"
+        for name, values in (("p", [effect.p for effect in alike]), ("q", [effect.q for effect in alike]))
+    )
+    return [
+        *(effect.finding for effect in compress(effects, map(not_, is_alike))),
+        f"{', '.join(names[:-1])} and {names[-1]}: not shown: the effects {alike[0].where} may be those of matched "
+        f"ones ({p}, {q})",
+    ]
 
 
 class EffectSums:

@@ -1,5 +1,9 @@
 """The controls of probes, in words and without numba: the command offers them before it loads the probes themselves."""
 
+from collections.abc import Collection
+
+from analyses.errors import AnalysisError
+
 CHARS, POSITION, CONTEXT, RUNS = "chars", "position", "context", "runs"
 N_CONTEXT = 3
 CONTROLS = {
@@ -12,3 +16,14 @@ CONTROLS = {
 }
 APPLIED_CONTROLS = (RUNS,)
 """The controls that stand beside kept probes: the others are probes of their own, which have to be fitted."""
+
+
+def check_controls(names: Collection[str]) -> None:
+    """Refuse the names of controls that do not exist.
+
+    Raises:
+        AnalysisError: If there is such a name.
+    """
+    for name in names:
+        if name not in CONTROLS:
+            raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")

@@ -11,11 +11,10 @@ from activations.deprecation import renamed_keyword
 from activations.progress import Progress, no_progress
 from activations.site_names import AnySites, AnyUnits
 from activations.units import Unit, in_order, units_of
-from analyses.errors import AnalysisError
 from analyses.intervals.estimates import difference_of
 from analyses.long_jobs import long_jobs
 from analyses.named_parts import sites_among, units_among
-from analyses.probing.control_names import CHARS, CONTEXT, CONTROLS, POSITION
+from analyses.probing.control_names import CHARS, CONTEXT, POSITION, check_controls
 from analyses.probing.controls import TASKS, control_labels
 from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.designs.characters import CharacterDesign
@@ -90,9 +89,7 @@ def fit_units(
 ) -> list[ProbeResult]:
     """Fit linear probes that see a list of units each. See `fit`."""
     controls = [controls] if isinstance(controls, str) else controls
-    for name in controls:
-        if name not in CONTROLS:
-            raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
+    check_controls(controls)
     targets = targets_for(source, hypotheses, options.label_memory)
     if not targets:
         return []

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from activations.blocks import Source
+from activations.progress import NotedProgress, no_progress
 from analyses.errors import AnalysisError, ConstantLabelsError
 from analyses.targets.classes import refuse_many
 from analyses.targets.label_checks import check_labels, summary_of_warnings
@@ -47,6 +48,7 @@ def targets_of(
     use_cache: bool = True,
     notice: Notice = warnings.warn,
     memory_bytes: int = LABEL_BYTES,
+    progress: NotedProgress = no_progress,
 ) -> Targets:
     """Label the text of a source by several hypotheses; those that do not apply to it do not stop the others.
 
@@ -59,13 +61,15 @@ def targets_of(
         notice: Called with sentences for the user.
         memory_bytes: Memory for all labels. Labels that need more than an equal share of it are kept in temporary files
             as long as they are used.
+        progress: Called with the number of hypotheses whose labels are made, their number, and a note on the next.
 
     Raises:
         HypothesisError: If the only hypothesis does not exist, or fails on this text.
         AnalysisError: If none of them applies.
     """
     made, reasons = [], {}
-    for hypothesis in dict.fromkeys(hypotheses):
+    for number, hypothesis in enumerate(several := list(dict.fromkeys(hypotheses))):
+        progress(number, len(several), f"labels of {hypothesis}")
         try:
             share = memory_bytes // len(hypotheses)
             made.append(_target(source, hypothesis, lag, language, use_cache, notice, share))
@@ -75,6 +79,7 @@ def targets_of(
             reasons[str(hypothesis)] = str(error)
     if not made:
         raise AnalysisError(next(iter(reasons.values()), "name at least one hypothesis"))
+    progress(len(several), len(several), "")
     return Targets(made, reasons)
 
 
@@ -86,6 +91,7 @@ def all_targets(
     use_cache: bool = True,
     notice: Notice = warnings.warn,
     memory_bytes: int = LABEL_BYTES,
+    progress: NotedProgress = no_progress,
 ) -> Targets:
     """Label the text of a source by every registered hypothesis that needs no parameter, and that applies to the text.
 
@@ -99,7 +105,8 @@ def all_targets(
     """
     names = [name for name, hypothesis in registered().items() if not hypothesis.parameters.required]
     made, reasons, shared, label_warnings = [], {}, {}, []
-    for name in names:
+    for number, name in enumerate(names):
+        progress(number, len(names), f"labels of {name}")
         hypothesis = get(name, language=language)
         against = reasons_against(hypothesis, source.corpus, source.selection)
         if against:
@@ -117,6 +124,7 @@ def all_targets(
                 shared[name] = "one label everywhere, or in one part of the split"
     if not made:
         raise AnalysisError("no hypothesis has different labels in this text, so there is nothing to rank units for")
+    progress(len(names), len(names), "")
     if label_warnings:
         notice(summary_of_warnings(label_warnings))
     return Targets(made, reasons, shared)

@@ -1,6 +1,7 @@
 """Describe every unit: the hypothesis that it responds to most, how long it remembers, and how often it saturates."""
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -218,6 +219,11 @@ def _missing(measured: _Measured, described: Sequence[DescribedUnit]) -> list[st
     if never:
         why = "the text holds too few pieces of it, or no unit changes"
         notes.append(f"no unit is described by {short_list(never)}: {why}")
-    if n_without := sum(not np.isfinite(unit.low) for unit in described):
-        notes.append(f"{n_without:,} of {len(described):,} units have no interval")
+    reasons = Counter(unit.no_interval_reason for unit in described if not np.isfinite(unit.low))
+    if reasons:
+        [(reason, n_units)] = reasons.most_common(1)
+        of_units = "" if n_units == reasons.total() else f" of {n_units:,} of them"
+        notes.append(
+            f"{reasons.total():,} of {len(described):,} units have no interval; the reason{of_units}: {reason}"
+        )
     return notes

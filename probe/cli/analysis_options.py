@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from typer import BadParameter
 
+from activations.progress import NotedProgress, Progress, no_progress, steps_of
 from probe.cli.options import (
     BudgetOption,
     FoldsOption,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from hypotheses.labelling.corpus_labels import CorpusLabels
     from hypotheses.labelling.long_labels import AnyLabels
 
+_SHARE_OF_SOME = 0.05  # of the time, which labels of some hypotheses take
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelOptions:
@@ -44,10 +47,15 @@ class TargetOptions(LabelOptions):
 
     lag: LagOption = 0
 
-    def targets(self, source: "Source", hypotheses: Sequence[str]) -> "Targets":
+    def targets(self, source: "Source", hypotheses: Sequence[str], progress: NotedProgress = no_progress) -> "Targets":
         """Label the text of a source by hypotheses, or by all that apply to it if none is named.
 
         In the latter case, one line says which do not apply, and why.
+
+        Args:
+            source: A recording or live activations.
+            hypotheses: Their names.
+            progress: Called with the number of hypotheses whose labels are made, their number, and what is labelled.
         """
         from analyses.targets.many_hypotheses import all_targets, targets_of
 
@@ -60,10 +68,16 @@ class TargetOptions(LabelOptions):
                 language=self.language,
                 use_cache=not self.no_cache,
                 notice=notice,
+                progress=progress,
             )
         else:
             targets = all_targets(
-                source, lag=self.lag, language=self.language, use_cache=not self.no_cache, notice=notice
+                source,
+                lag=self.lag,
+                language=self.language,
+                use_cache=not self.no_cache,
+                notice=notice,
+                progress=progress,
             )
             if targets.left_out:
                 warn(targets.left_out)
@@ -121,6 +135,31 @@ class ProbeOptions:
         return FitOptions(penalty=self.penalty, folds=self.folds, budget=_bytes(self.budget), seed=self.seed)
 
 
+def labels_first(
+    progress: NotedProgress, hypotheses: Sequence[str], share_of_all: float
+) -> tuple[NotedProgress, Progress]:
+    """Divide a bar between labelling a text, which names what is labelled, and what is done with the labels.
+
+    Args:
+        progress: Shows how much of both is done.
+        hypotheses: Those that label the text; empty if all do.
+        share_of_all: How much of the time labels of all hypotheses may take, from 0 to 1.
+    """
+    note, share = "", _SHARE_OF_SOME if hypotheses else share_of_all
+
+    def both(done: int, total: int) -> None:
+        progress(done, total, note)
+
+    labelling, using = steps_of(both, [share, 1 - share])
+
+    def noted(done: int, total: int, what: str) -> None:
+        nonlocal note
+        note = what
+        labelling(done, total)
+
+    return noted, using
+
+
 def check_seed(seed: int) -> None:
     """Refuse a seed that random generators do not take."""
     if not 0 <= seed < 1 << 63:
@@ -150,8 +189,8 @@ def report_kept(labels_by_name: "Mapping[str, AnyLabels | CorpusLabels]") -> Non
     first = f"{min(dates.values()):%Y-%m-%d %H:%M}"
     *before, last = dates
     names = f"{', '.join(before)} and {last}" if before else last
-    made = f"on {first}" if len(dates) == 1 else f"the oldest on {first}"
-    warn(f"the labels of {names} are from the disk, made {made}; --no-cache makes them again")
+    made = f"made on {first}" if len(dates) == 1 else f"the oldest made on {first}"
+    warn(f"the labels of {names} are from the disk, {made}; --no-cache makes them again")
 
 
 def report_used(results: "Iterable[ProbeResult]") -> None:

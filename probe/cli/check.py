@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit
 
+from activations.file_kinds import START_BYTES, is_hdf5
+from probe.cli.defaults import DEFAULT_RECORDING
 from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
 from probe.cli.showing import TableCell, progress, say
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from activations.models.checking import ModelCheck
     from activations.recordings.checking import Check
 
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ENDINGS_OF_RECORDINGS = (".h5", ".hdf5")
 
 
@@ -24,7 +25,7 @@ _ENDINGS_OF_RECORDINGS = (".h5", ".hdf5")
 def check(
     files: Annotated[
         list[Path] | None,
-        Argument(help="Recordings to read through, and models (default: activations.h5)", show_default=False),
+        Argument(help=f"Recordings to read through, and models (default: {DEFAULT_RECORDING})", show_default=False),
     ] = None,
     *,
     tables: TableOptions,
@@ -73,7 +74,7 @@ def _is_recording(path: Path) -> bool:
     if not path.is_file():
         return path.suffix in _ENDINGS_OF_RECORDINGS
     with path.open("rb") as file:
-        begins_like_hdf5 = file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
+        begins_like_hdf5 = is_hdf5(file.read(START_BYTES))
     return begins_like_hdf5 or (path.suffix in _ENDINGS_OF_RECORDINGS and not zipfile.is_zipfile(path))
 
 

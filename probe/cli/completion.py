@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer import Context
 
-_DEFAULT_RECORDING = "activations.h5"  # as in `words`, which needs more
+from probe.cli.defaults import DEFAULT_RECORDING
 
 
 def hypotheses(incomplete: str) -> list[str]:
@@ -70,7 +70,7 @@ def _units_by_site(context: Context) -> dict[str, int]:
     words = [str(word) for word in context.args]  # after an option that still lacks its value
     for value in context.params.values():
         words += map(str, value if isinstance(value, list | tuple) else [value])
-    path = next((word for word in words if word.endswith(".h5")), _DEFAULT_RECORDING)
+    path = next((word for word in words if word.endswith(".h5")), DEFAULT_RECORDING)
     with suppress(ActivationError, OSError), Recording(path) as recording:
         return {str(site): n_units for site, n_units in recording.sites.items()}
     return {}

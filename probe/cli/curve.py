@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from typer import BadParameter, Option
 
-from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions, report_used
+from activations.progress import steps_of
+from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions, labels_first, report_used
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import PROVENANCE, provenance
@@ -176,7 +177,8 @@ def _of_sources(
         for name, session in sessions:
             chosen = sites.chosen_if_any(session)
             with progress(f"a curve over {options.over}") as report:
-                targets = labels.targets(session, subjects.hypotheses)
+                labelling, drawing = labels_first(report, subjects.hypotheses, 0.1)
+                targets = labels.targets(session, subjects.hypotheses, labelling)
                 curves = [
                     make_curve(
                         session,
@@ -186,9 +188,9 @@ def _of_sources(
                         most=options.most,
                         shares=shares,
                         options=fitting,
-                        progress=report,
+                        progress=step,
                     )
-                    for target in targets.made
+                    for target, step in zip(targets.made, steps_of(drawing, [1] * len(targets.made)), strict=True)
                 ]
             results.append(SourceCurves(name, curves, targets.reasons, provenance(session, seed=options.drawn_seed)))
     return results

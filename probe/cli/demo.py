@@ -21,7 +21,7 @@ def demo(
     *,
     tables: TableOptions,
 ) -> None:
-    """Run every step on the bundled model and text, in a minute, and leave a report to look at.
+    """Run every step on the bundled model and text, in a minute or two, and leave a report to look at.
 
     An LSTM that was trained on Python source reads modules that it has never seen; units are ranked, probes
     fitted, and pictures drawn for three hypotheses. The unit that knows in_quotes best is held at its mean: does the

@@ -8,6 +8,10 @@ from contextlib import suppress
 from probe.cli.stopping import Stopping
 
 _OURS = ("probe", "activations", "analyses", "hypotheses")
+_RUN_CODE_OF_USERS = (  # not imported here, since every command ends here; one that is not loaded has run no code
+    "activations.importers.wrapping",
+    "hypotheses.fingerprints.references",
+)
 _BROKEN_PIPE = 128 + 13  # what a shell makes of a process that SIGPIPE has ended
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _STOPPED = (
@@ -59,11 +63,9 @@ def _is_ours(error: BaseException) -> bool:
 
 def _failure_of_users(error: BaseException) -> str:
     """Return what a user's code has raised, such as a model of their own while it reads; empty for other errors."""
-    from hypotheses.fingerprints.references import USER_MODULE as OF_HYPOTHESES
     from hypotheses.running import failure
 
-    runs_models = sys.modules.get("activations.importers.wrapping")  # it loads torch, which takes seconds
-    prefixes = (OF_HYPOTHESES,) if runs_models is None else (OF_HYPOTHESES, runs_models.USER_MODULE)
+    prefixes = tuple(sys.modules[name].USER_MODULE for name in _RUN_CODE_OF_USERS if name in sys.modules)
     trace, last = error.__traceback__, None
     while trace is not None:
         name = trace.tb_frame.f_globals.get("__name__", "")

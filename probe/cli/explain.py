@@ -7,7 +7,7 @@ from typer import Argument, BadParameter, Option
 
 from analyses.rounding import rounded
 from probe.cli import completion
-from probe.cli.analysis_options import TargetOptions
+from probe.cli.analysis_options import TargetOptions, labels_first
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
@@ -87,8 +87,9 @@ def explain(
     _check_output(output, source.inputs(subjects))
     with source.open(subjects) as [(_, session)], progress(f"explaining {unit}") as report:
         select_units(session.sites, [parsed])  # before all hypotheses label the text, which takes long
-        targets = labels.targets(session, subjects.hypotheses)
-        explanation = explain_unit(session, parsed, targets.made, n_passages=passages, progress=report)
+        labelling, explaining = labels_first(report, subjects.hypotheses, 0.6)
+        targets = labels.targets(session, subjects.hypotheses, labelling)
+        explanation = explain_unit(session, parsed, targets.made, n_passages=passages, progress=explaining)
         made = provenance(session)
         if output is not None:
             by_name = {target.hypothesis: target for target in targets.made}
@@ -148,10 +149,13 @@ def _show_tuning(tuning: "Tuning") -> None:
     wave = "" if tuning.period is None else f", a wave with a period of {tuning.period:.3g} (p {tuning.wave_p:.1g})"
     say(
         f"\nmean of the unit by {tuning.hypothesis}, which explains {share(tuning.eta2)} of it alone{wave}; bars begin "
-        f"at the unit's median, {rounded(tuning.median, '+.3f')}"
+        f"at the unit's median over labelled characters, {rounded(tuning.median, '+.3f')}"
     )
     rows = [row for row in tuning.rows() if row["n_chars"]]
-    shown = rows if len(rows) <= _MOST_BARS else rows[:: -(-len(rows) // _MOST_BARS)]
+    step = -(-len(rows) // _MOST_BARS)
+    shown = rows[::step]
+    if step > 1:
+        say(f"of {len(rows)} labels, one in {step} is shown")
     means = [float(row["mean"]) for row in shown]
     low, high = min(*means, tuning.median), max(*means, tuning.median)
     labels = [visible(str(row["label"]), SIGNS) for row in shown]

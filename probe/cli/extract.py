@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import BadParameter, Context, Option
 
+from probe.cli.defaults import DEFAULT_RECORDING
 from probe.cli.option_groups import with_options
 from probe.cli.options import (
     JsonOption,
@@ -99,7 +100,7 @@ def extract(
     context: Context,
     model: ModelArgument,
     corpus: MaybeTextsArgument = None,
-    output: Annotated[Path, Option("--output", "-o", help="Where the recording goes.")] = Path("activations.h5"),
+    output: Annotated[Path, Option("--output", "-o", help="Where the recording goes.")] = DEFAULT_RECORDING,
     sites: SitesOption = None,
     force: Annotated[
         bool, Option("--force", help="Record also a text that the model predicts worse than letter counts would.")
@@ -113,6 +114,10 @@ def extract(
 
     An extraction that was stopped continues when the same command is given again. With --generate, the model reads what
     it writes itself, each text a document.
+
+    The text is read in lanes, side by side. Where one ends, the next has been reading for the length of the warm-up, so
+    that the state is known twice: "where lanes meet" is how far the two differ, in the values of the units. Units that
+    differ by more than 1 % of their range are named; --lanes 1 is one exact reading, without lanes.
 
     Example:
         probe extract model.pt corpus.txt
@@ -146,7 +151,7 @@ def extract(
         show_rows([dict(result.row()) | provenance(live, seed=seed)], as_json=True)
     else:
         say(str(result))
-        say("next: probe rank in_quotes" + ("" if output.name == "activations.h5" else f" {output}"))
+        say("next: probe rank in_quotes" + ("" if output == DEFAULT_RECORDING else f" {output}"))
 
 
 def _say_size(live: "LiveActivations", sites: "Sequence[Site]", path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import BadParameter, Option
 
 from probe.cli import completion
-from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions
+from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions, labels_first
 from probe.cli.fit_tables import SourceProbes, keep_predictions, save_probes_of, show_probes, write_probes
 from probe.cli.option_groups import spelled, with_options
 from probe.cli.options import AllOption, HypothesesOption, WordsArgument
@@ -97,7 +97,9 @@ class ProbesOptions(ProbeOptions):
     def check(self, hypotheses: Sequence[str], inputs: Sequence[Path]) -> None:
         """Refuse options that do not go together, or a file that cannot be written, before any work."""
         from activations.files import check_output
+        from analyses.probing.control_names import check_controls
 
+        check_controls(self.control_names)
         if self.apply is not None:
             self._check_applying(hypotheses)
         elif self.any_model:
@@ -249,10 +251,11 @@ def _fitted(
 
         trained = trained_model(session, options.untrained, seen)
     with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
-        targets = labels.targets(session, subjects.hypotheses)
+        labelling, judging = labels_first(report, subjects.hypotheses, 0.1)
+        targets = labels.targets(session, subjects.hypotheses, labelling)
         reasons |= targets.reasons if subjects.hypotheses else {}
         controls = options.control_names
-        probes = fit_units(session, targets.made, designs, controls=controls, options=fitting, progress=report)
+        probes = fit_units(session, targets.made, designs, controls=controls, options=fitting, progress=judging)
     if trained is not None:
         with progress("untrained twins") as report:
             probes += fit_untrained_twins(session, trained, targets.made, designs, options=fitting, progress=report)

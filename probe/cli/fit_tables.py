@@ -118,7 +118,8 @@ def _show_tables(rows: Sequence[dict[str, TableCell]]) -> list[str]:
         for note in dict.fromkeys(str(row["note"]) for row in with_note):
             sites = [str(row["site"]) for row in with_note if row["note"] == note]
             of_sites = "" if len(sites) == len(of_hypothesis) else f" ({', '.join(dict.fromkeys(sites))})"
-            notes[f"{hypothesis}: {note}{of_sites}"] = None
+            of_what = "" if str(hypothesis) in note else f"{hypothesis}: "
+            notes[f"{of_what}{note}{of_sites}"] = None
     return list(notes)
 
 

@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -34,7 +35,25 @@ class NamingCommand(TyperCommand):
             self.rich_markup_mode = None
             self.help = _with_examples_as_they_are(self.help)
             _narrow(formatter)
-        super().format_help(ctx, formatter)
+            super().format_help(ctx, formatter)
+            return
+        with _shown_as_they_are(self, *(option for option in self.params if isinstance(option, TyperOption))):
+            super().format_help(ctx, formatter)
+
+
+@contextmanager
+def _shown_as_they_are(*described: TyperCommand | TyperOption) -> Iterator[None]:
+    """Keep brackets in help texts, such as `[in brackets]`, from being read as markup, of which boxes are made."""
+    from rich.markup import escape
+
+    texts = [item.help for item in described]
+    for item, text in zip(described, texts, strict=True):
+        item.help = text and escape(text)
+    try:
+        yield
+    finally:
+        for item, text in zip(described, texts, strict=True):
+            item.help = text
 
 
 class HarmlessGroup(TyperGroup):

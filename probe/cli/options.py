@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from probe.cli import completion
+from probe.cli.defaults import DEFAULT_RECORDING
 
 Newlines = Literal["keep", "lf"]
 Documents = Literal["files", "lines", "blank-lines"]
@@ -30,7 +31,7 @@ WordsArgument = Annotated[
     list[str] | None,
     Argument(
         help="Hypotheses, as with --hypothesis, and recordings that `probe extract` wrote: existing files, or names "
-        "ending in .h5 (default: activations.h5)",
+        f"ending in .h5 (default: {DEFAULT_RECORDING})",
         metavar="HYPOTHESIS|RECORDING",
         autocompletion=completion.hypotheses_and_recordings,
         show_default=False,

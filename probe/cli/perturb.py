@@ -111,9 +111,12 @@ def perturb(
 
         probe perturb in_comment --edit 'insert #' --units 0/cell/163 --model model.pt --text corpus.txt
     """
+    from analyses.causes.editing.edits import Edit
+
     subjects = tell_apart(words, hypotheses)
     check_hypotheses(subjects, "perturb")
     options.check(*source.inputs(subjects))
+    Edit.parse(options.edit)  # whose errors come before anything is read
     tables.check(*source.inputs(subjects))
     command = CauseCommand(
         subjects=subjects,

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from probe.cli.analysis_options import SiteOptions, TargetOptions
+from activations.progress import Progress, steps_of
+from probe.cli.analysis_options import SiteOptions, TargetOptions, labels_first
 from probe.cli.cause_options import CauseSourceOptions
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
 from probe.cli.rank_options import RankOptions
 from probe.cli.rank_tables import SourceRankings, show_rankings, write_rankings
-from probe.cli.showing import Report, progress, warn, warn_of_reasons
+from probe.cli.showing import progress, warn, warn_of_reasons
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 
@@ -94,12 +95,13 @@ def rank(
             chosen = sites.chosen(session)
             goal = ", ".join(subjects.hypotheses) or "all hypotheses"
             with progress(f"ranking for {goal}{f' in {name}' if name else ''}") as report:
-                targets = labels.targets(session, subjects.hypotheses)
+                labelling, ranking = labels_first(report, subjects.hypotheses, 0.4)
+                targets = labels.targets(session, subjects.hypotheses, labelling)
                 reasons |= targets.reasons if subjects.hypotheses else {}
                 if options.all_hypotheses and options.intervals is None:
                     lacks_intervals = intervals_cost_readings(session)
                 n_intervals = 0 if lacks_intervals else options.n_intervals
-                rankings = _rankings(session, targets.made, chosen, options, n_intervals, report)
+                rankings = _rankings(session, targets.made, chosen, options, n_intervals, ranking)
                 results.append(SourceRankings(name, rankings, provenance(session, seed=options.drawn_seed)))
     show_rankings(results, options, tables)
     warn_of_reasons("no score for", reasons)
@@ -127,16 +129,16 @@ def _rankings(
     sites: "Sequence[Site]",
     options: RankOptions,
     n_intervals: int | None,
-    report: Report,
+    progress: Progress,
 ) -> "list[Ranking]":
     """Rank for all targets together, or for one after another if there are several methods or random shifts."""
     from analyses.ranking.ranking import compare, rank_all
     from analyses.ranking.ranking import rank as rank_units
 
     if options.all_hypotheses:
-        return rank_all(session, targets, sites=sites, exact=options.exact, n_intervals=n_intervals, progress=report)
+        return rank_all(session, targets, sites=sites, exact=options.exact, n_intervals=n_intervals, progress=progress)
     rankings = []
-    for target in targets:
+    for target, step in zip(targets, steps_of(progress, [1] * len(targets)), strict=True):
         if options.compare is not None:
             rankings += compare(
                 session,
@@ -145,7 +147,7 @@ def _rankings(
                 sites=sites,
                 exact=options.exact,
                 seed=options.seed,
-                progress=report,
+                progress=step,
             )
             continue
         ranking = rank_units(
@@ -157,7 +159,7 @@ def _rankings(
             shifts=options.shifts,
             n_intervals=n_intervals,
             seed=options.seed,
-            progress=report,
+            progress=step,
         )
         rankings.append(ranking)
     return rankings

@@ -97,8 +97,9 @@ def report(
     options.check(subjects, inputs)
     tables.check(*inputs)
     with _opened(subjects, source) as opened:
-        targets = labels.targets(opened.activations, subjects.hypotheses)
         chosen = sites.chosen_if_any(opened.activations) or state_sites(opened.activations)
+        with progress("labelling the text") as shown:
+            targets = labels.targets(opened.activations, subjects.hypotheses, shown)
         names = [] if chosen == list(opened.activations.sites) else [str(site) for site in chosen]
         with progress("report") as shown:
             made = make_report(

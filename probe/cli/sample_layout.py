@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from probe.cli.showing import SIGNS, console, visible
-from probe.consoles import PIPE_COLUMNS
+from probe.consoles import PIPE_COLUMNS_OF_TEXTS
 
 if TYPE_CHECKING:
     from activations.models.sampling import Guess
@@ -64,7 +64,7 @@ def show_alternatives(texts: Sequence[Sequence["Column"]]) -> None:
 
 def _pipe_columns() -> int:
     """Return the width of texts in a pipe, for which a script may set COLUMNS."""
-    return shutil.get_terminal_size((PIPE_COLUMNS, 25)).columns
+    return shutil.get_terminal_size((PIPE_COLUMNS_OF_TEXTS, 25)).columns
 
 
 def _folded(columns: Iterator["Column"], width: int) -> Iterator[list["Column"]]:

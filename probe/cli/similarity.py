@@ -78,7 +78,8 @@ def similarity(
     from analyses.similarity.results import compared_rows
 
     if len(recordings) != 2:
-        raise BadParameter(f"{len(recordings)} recordings are named, and two are compared; name two")
+        n = len(recordings)
+        raise BadParameter(f"{n} recording{'s are' if n > 1 else ' is'} named, and two are compared; name two")
     options.check(recordings)
     tables.check(*recordings)
     with ExitStack() as stack:

@@ -219,7 +219,7 @@ def _show(
     tables.show(rows, [{key: row[key] for key in row if key not in PROVENANCE} for row in rows])
     for name, part in zip(("held-out", "test"), texts[1:], strict=False):
         evaluation = evaluate(model, part, replace_unknown=True)
-        say(f"{output}: {evaluation} of {len(part):,} {name} characters", quiet=tables.as_json)
+        say(f"{output}, on {len(part):,} {name} characters: {evaluation}", quiet=tables.as_json)
     if start.from_model is not None and result.best == result.held_out[0]:
         say(
             f"{output}: no round of the training predicts the held-out text better than {start.from_model} does, and "

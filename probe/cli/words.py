@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from typer import BadParameter
 
+from probe.cli.defaults import DEFAULT_RECORDING
 from probe.cli.showing import inform
 
-DEFAULT_RECORDING = Path("activations.h5")
 _NAME_OR_PATH = re.compile(r"[\w./\\-]+")  # what may be a misspelled name or a path, and runs no file of the user's
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from hypotheses.labels import Labels
 from hypotheses.terminal.signs import UNKNOWN, sign_of
-from probe.consoles import PIPE_COLUMNS as PIPE_COLUMNS
+from probe.consoles import PIPE_COLUMNS_OF_TEXTS
 from probe.consoles import console as make_console
 from probe.viewer.cells import UNPRINTABLE, WIDTH, lay_out
 from probe.viewer.colours import INK, N_COLOURS, PAPER, Theme, colours, ink_on
@@ -26,6 +26,7 @@ from probe.viewer.text_view import N_GUESSES, Guesses, Panel, TextView, Track
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _MISSING_MARK, _MISSING_SIGN = "?", "░"
 _BAR_COLUMNS = 16
+_FEWEST_COLUMNS = 8
 _MOST_CLASSES = 24  # in a legend
 _MARKED_GUESS = 13  # of 255: the least probability of a guess that is shown without colours, 5 %
 _ORPHAN = "◌"  # what a combining character without one to combine with stands on
@@ -66,10 +67,13 @@ def show_view(view: TextView, console: Console | None = None, theme: Theme | Non
         theme: Colours for a dark or a light ground; None asks the variable `COLORFGBG`, and is dark if it says nothing.
     """
     console = console or make_console()
-    width = console.width if console.is_terminal else PIPE_COLUMNS
+    width = console.width if console.is_terminal else PIPE_COLUMNS_OF_TEXTS
     lines = _Coloured(view, theme or theme_of_terminal()) if has_colours(console) else _Plain(view)
-    for line in _all_lines(view, lines, max(width, 8)):
-        console.print(line, soft_wrap=True)
+    width = max(width, _FEWEST_COLUMNS)
+    for line, is_laid_out in _all_lines(view, lines, width):
+        is_too_long = console.is_terminal and not is_laid_out and line.cell_len > width
+        for part in line.wrap(console, width) if is_too_long else [line]:
+            console.print(part, soft_wrap=True)
 
 
 def has_colours(console: Console) -> bool:
@@ -83,21 +87,21 @@ def theme_of_terminal() -> Theme:
     return "light" if ground in ("7", "15") else "dark"
 
 
-def _all_lines(view: TextView, lines: "_Plain | _Coloured", width: int) -> Iterator[Text]:
-    """Give the lines of a view, one after another."""
+def _all_lines(view: TextView, lines: "_Plain | _Coloured", width: int) -> Iterator[tuple[Text, bool]]:
+    """Give the lines of a view, one after another, and whether each is laid out for the width already."""
     if view.title:
-        yield Text(_printable(view.title), "bold")
+        yield Text(_printable(view.title), "bold"), False
     for number, panel in enumerate(view.panels):
         if view.title or number:
-            yield Text("")
+            yield Text(""), True
         if panel.title:
-            yield Text(_printable(panel.title), "bold")
-        yield from lines.legend(panel)
+            yield Text(_printable(panel.title), "bold"), False
+        yield from ((line, False) for line in lines.legend(panel))
         for row in _rows(view, width - lines.margin(panel)):
-            yield from lines.row(panel, row)
+            yield from ((line, True) for line in lines.row(panel, row))
     if view.notes:
-        yield Text("")
-    yield from (Text(_printable(note), "dim") for note in view.notes)
+        yield Text(""), True
+    yield from ((Text(_printable(note), "dim"), False) for note in view.notes)
 
 
 def _rows(view: TextView, columns: int) -> Iterator[list[_Cell]]:

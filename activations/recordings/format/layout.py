@@ -9,7 +9,10 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from activations.errors import ActivationError
+from activations.predictions import prediction_fields
 from activations.recordings.format.codings import Coding, coding_named
 from activations.units import Site
 
@@ -22,6 +25,9 @@ TOKENS = ("rows/start", "rows/end")  # also with a single checksum; both or neit
 SITES = "/layers/"
 PREDICTIONS = "/prediction/"
 ROWS = (SITES, PREDICTIONS)  # datasets with a row for each character
+CODE = np.dtype("<u4")  # of a character of the text
+Columns = dict[str, tuple[np.dtype[Any], int | None]]
+"""Dtype and width of datasets with an entry for each row, by path; a width of None is one number per row."""
 
 
 class SiteFacts(NamedTuple):
@@ -58,6 +64,29 @@ def checksum_path(path: str) -> str:
 def lanes_path(site: Site, name: str) -> str:
     """Return the path of a site's lane differences, (n_units,): `largest_difference` or `range`."""
     return f"/lanes/{site}/{name}"
+
+
+def columns_of(sites: Mapping[Site, SiteFacts], n_characters: int | None) -> Columns:
+    """Return what a recording has for each row: dtype and width by path, the sites in their order.
+
+    Args:
+        sites: The sites.
+        n_characters: Size of the vocabulary whose predictions are recorded, too; None if none are.
+    """
+    columns: Columns = {site_path(site): (facts.coding.stored, facts.n_units) for site, facts in sites.items()}
+    fields = {} if n_characters is None else prediction_fields(n_characters)
+    return columns | {prediction_path(name): column for name, column in fields.items()}
+
+
+def bytes_of_values(n_chars: int, n_rows: int, columns: Columns) -> int:
+    """Return how many bytes the text, the activations and the predictions of a recording take.
+
+    Args:
+        n_chars: Characters of the whole text, which is recorded even where only some rows are.
+        n_rows: Rows.
+        columns: See `columns_of`.
+    """
+    return n_chars * CODE.itemsize + n_rows * sum(dtype.itemsize * (width or 1) for dtype, width in columns.values())
 
 
 def check_names(sites: Iterable[Site]) -> None:

@@ -107,6 +107,16 @@ def _characters(n: int) -> str:
     return f"{n} character{'' if n == 1 else 's'}"
 
 
+def _lasting(half: Duration, e_fold: Duration) -> str:
+    """Say how long a change lasts that there was."""
+    read = f"after all {half.n_steps} characters that were read"
+    if half.k is None:
+        return f"more than half of a change is left {read}"
+    return f"half of a change is left after {half.span}, " + (
+        f"and more than 1/e {read}" if e_fold.k is None else f"1/e after {e_fold.span}"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class UnitImpulse(Result):
     """The effects of one change of one unit from then on.
@@ -153,7 +163,7 @@ class UnitImpulse(Result):
         half, e_fold = self.durations
         if not half.is_changed:
             return f"{self.unit}: nothing is shown: at every start it has the value already, so that nothing is changed"
-        lasts = f"{self.unit}: half of a change is left after {half.span}, 1/e after {e_fold.span}"
+        lasts = f"{self.unit}: {_lasting(half, e_fold)}"
         if sign := half.sign or e_fold.sign:
             lasts = f"{lasts}, {sign}"
         if np.isnan(self.loss_p):
@@ -161,9 +171,7 @@ class UnitImpulse(Result):
             return f"{lasts}; an effect on the loss is not shown: {reason}"
         chances = f"p {self.loss_p:.2g}, q {self.loss_q:.2g}"
         if not self.loss_q < SIGNIFICANT:
-            return (
-                f"{lasts}; an effect on the loss is not shown: changes of matched units have such ones, too ({chances})"
-            )
+            return f"{lasts}; an effect on the loss is not shown: it may be that of matched units ({chances})"
         direction = "rises" if self.loss > 0 else "falls"
         return (
             f"{lasts}; the loss {direction} by {rounded(abs(self.loss), '.4f')} nats per character meanwhile, that of "

@@ -1,12 +1,13 @@
 """Which labels explain a unit together, chosen one by one by least squares on their classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyses.levels.shares import for_shares
 from analyses.targets.classes import Classes
+from analyses.targets.row_runs import pieces_of_rows
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
 from hypotheses.kernels import compiled
@@ -63,7 +64,7 @@ class _LeastSquares:
         self._product = {part: np.zeros(n_columns) for part in (TRAIN, TEST)}
         self._squares, self._n = {TRAIN: 0.0, TEST: 0.0}, {TRAIN: 0, TEST: 0}
         middle = _mean(values)
-        for piece in _pieces(len(values)):
+        for piece in pieces_of_rows(len(values), _CHARS_AT_ONCE):
             parts = targets[0][0].parts_of_places(np.arange(piece.start, piece.stop))
             codes = np.stack([*(_codes(*target, piece) for target in targets), np.zeros(len(parts), np.int8)])
             y = values[piece].astype(np.float64) - middle
@@ -128,14 +129,9 @@ def _add_classes(
                     of_labels[codes[label, t], codes[later, t]] += 1
 
 
-def _pieces(n_chars: int) -> Iterator[slice]:
-    for start in range(0, n_chars, _CHARS_AT_ONCE):
-        yield slice(start, min(start + _CHARS_AT_ONCE, n_chars))
-
-
 def _mean(values: NDArray[np.floating]) -> float:
     """Return the mean of the values that are known."""
-    pieces = [values[piece] for piece in _pieces(len(values))]
+    pieces = [values[piece] for piece in pieces_of_rows(len(values), _CHARS_AT_ONCE)]
     total = sum(float(np.nansum(piece, dtype=np.float64)) for piece in pieces)
     return total / sum(int((~np.isnan(piece)).sum()) for piece in pieces)
 

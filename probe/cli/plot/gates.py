@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument
 
 from probe.cli import completion
+from probe.cli.defaults import DEFAULT_RECORDING
 from probe.cli.option_groups import with_options
 from probe.cli.plot.picture_options import PictureOptions
 from probe.cli.provenance import provenance
@@ -23,7 +24,7 @@ def gates(
     recording: Annotated[
         str | None,
         Argument(
-            help="A recording with gates, that `probe extract` wrote (default: activations.h5)",
+            help=f"A recording with gates, that `probe extract` wrote (default: {DEFAULT_RECORDING})",
             metavar="RECORDING",
             autocompletion=completion.recordings,
             show_default=False,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions
+from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions, labels_first
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.plot.picture_options import PictureOptions
@@ -61,14 +61,16 @@ def matrix(
     picture.check_picture(_NAME, *source.inputs(subjects))
     fitting = options.fitting()
     with source.open_only(subjects) as session, progress("ranking units and fitting probes") as report:
-        targets = labels.targets(session, subjects.hypotheses)
+        chosen = sites.chosen(session)
+        labelling, measuring = labels_first(report, subjects.hypotheses, 0.1)
+        targets = labels.targets(session, subjects.hypotheses, labelling)
         result = hypothesis_matrix(
             session,
             targets.made,
-            sites=sites.chosen(session),
+            sites=chosen,
             n_units=options.most,
             options=fitting,
-            progress=report,
+            progress=measuring,
         )
         made = provenance(session)
     result = replace(result, left_out=targets.reasons)

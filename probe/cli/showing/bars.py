@@ -100,8 +100,8 @@ def _bar(step: str) -> Iterator[Report]:
             bars.update(task, completed=done, total=total, note=visible(note))
 
         yield report
-        if bars.tasks[0].completed == 0:  # a step that has not said how far it is has ended all the same
-            bars.update(task, completed=1, total=1)
+        whole = bars.tasks[0].total or 1
+        bars.update(task, completed=whole, total=whole, note="")  # it has ended, whatever it has said
 
 
 class _Lines:

@@ -13,6 +13,7 @@ from hypotheses.terminal.signs import SIGNS, visible
 from probe.cli.showing.sentences import warn
 from probe.consoles import make_encodable
 
+_KIND_OF_ERROR = "Value error, "  # what some versions of typer put before a choice that is not there
 _LINES = {**SIGNS, "\n": "\n", "\t": " "}
 _USAGE_ERROR: type[Exception] = next(  # it is typer's or click's, by their versions
     kind for kind in BadParameter.__mro__ if kind.__name__ == "ClickException"
@@ -34,7 +35,7 @@ def harmless_usage_errors() -> Iterator[None]:
     except _USAGE_ERROR as error:
         for name, value in vars(error).items():
             if isinstance(value, str):
-                setattr(error, name, visible(value, _LINES))
+                setattr(error, name, visible(value, _LINES).removeprefix(_KIND_OF_ERROR))
         raise
 
 

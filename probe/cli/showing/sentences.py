@@ -13,6 +13,9 @@ from probe.consoles import console, standard_error
 
 _IN_SENTENCE = {**SIGNS, "\n": "\n"}
 _WORD = re.compile(r" *(?:`[^`]*`|[^ ])+")  # a command in backticks is one
+_COMMAND = re.compile(r" *probe ")  # what is to be copied
+_BEFORE = re.compile(r" *(?:\S+(?: \S+)* {2,})?")  # the indentation of a line, and a name in a column of its own
+_INDENTATION = 2  # of what continues an indented line
 
 
 def say(sentence: str, *, quiet: bool = False) -> None:
@@ -39,23 +42,37 @@ def _print(out: Console, sentence: str) -> None:
 
 
 def broken(line: str, width: int) -> list[str]:
-    """Break a sentence between words, which stay whole however long they are; a line that is laid out is left as it is.
+    """Break a sentence between words, which stay whole however long they are.
+
+    What continues an indented line is indented, and stands below the text where a name is before it. A command, and a
+    line that is laid out in columns, are left as they are.
 
     >>> broken("damaged: run `probe check a.h5` first", 20)
     ['damaged: run', '`probe check a.h5`', 'first']
-    >>> broken("    probe demo  # in a minute", 20)
-    ['    probe demo  # in a minute']
+    >>> broken("  a.png: the text, coloured", 20)
+    ['  a.png: the text,', '    coloured']
+    >>> broken("  cell   peepholes and gates", 20)
+    ['  cell   peepholes', '         and gates']
+    >>> broken("    probe demo  # in two minutes", 20)
+    ['    probe demo  # in two minutes']
     """
-    if columns_taken(line) <= width or line.startswith(" ") or "  " in line:
+    start = _BEFORE.match(line)
+    before = start[0] if start else ""
+    text = line[len(before) :]
+    if columns_taken(line) <= width or _COMMAND.match(line) or "  " in text:
         return [line]
-    parts = [""]
-    for word in _WORD.findall(line):
-        if not parts[-1]:
-            parts[-1] = word
-        elif columns_taken(parts[-1] + word) <= width:
+    n_spaces = columns_taken(before)
+    if before.strip() == "":
+        n_spaces += _INDENTATION if before else 0
+    elif 2 * n_spaces > width:
+        n_spaces = len(before) - len(before.lstrip()) + _INDENTATION
+    parts, has_words = [before], False
+    for word in _WORD.findall(text):
+        if not has_words or columns_taken(parts[-1] + word) <= width:
             parts[-1] += word
         else:
-            parts.append(word.lstrip())
+            parts.append(" " * n_spaces + word.lstrip())
+        has_words = True
     return parts
 
 

@@ -11,10 +11,11 @@ from rich.text import Text
 from analyses.rounding import rounded
 from hypotheses.terminal.signs import visible
 from probe.cli.showing.layout import Column, lay_out
+from probe.cli.showing.sentences import broken
 from probe.consoles import console
 
 TableCell = str | int | float | bool | Sequence[str] | None  # as in `activations.results`, which loads numpy
-PIPE_COLUMNS = 160
+PIPE_COLUMNS_OF_TABLES = 160
 """Columns of a table where the output is no terminal."""
 _FEWEST_COLUMNS = 20
 _FEW_ROWS = 24
@@ -49,9 +50,10 @@ def show_rows(
         return
     if not rows:
         return
-    out = console(pipe_columns=PIPE_COLUMNS)
+    out = console(pipe_columns=PIPE_COLUMNS_OF_TABLES)
     if title:
-        out.print(Text(visible(title), "italic"))
+        for line in broken(visible(title), _width(out)):
+            out.print(Text(line, "italic"))
     is_short = len(rows) <= _FEW_ROWS
     parts, left_out = lay_out(
         [_column(key, rows, digits) for key in rows[0]], _width(out), in_parts=in_parts or is_short
