@@ -25,7 +25,7 @@ from analyses.ranking.methods.registry import METHODS
 from analyses.ranking.results import TABLE_COLUMNS
 from hypotheses.registry import get, registered
 from probe.cli.fit_tables import _show_tables
-from probe.cli.showing import show_rows
+from probe.cli.showing import TableCell, show_rows
 from probe.cli.train import train
 from probe.demo import bundled_model, bundled_text
 from probe.training.recipes import settings_of, shape_of
@@ -439,7 +439,9 @@ def test_a_recording_and_a_model_are_one_too_many(run: Command, planted: Path, f
 )
 def test_a_note_on_probes_names_its_hypothesis_once(note: str, expected: str) -> None:
     scores = {"control": None, "auc": 0.9, "low": None, "high": None, "accuracy": 0.8}
-    rows = [{"hypothesis": "in_quotes", "site": site, **scores, "note": note} for site in ("0/cell", "1/cell")]
+    rows: list[dict[str, TableCell]] = [
+        {"hypothesis": "in_quotes", "site": site, **scores, "note": note} for site in ("0/cell", "1/cell")
+    ]
     assert _show_tables(rows) == [expected]
 
 
