@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import Command
-from exploring import Client, explored
+from explorer_clients import Client, explored
 from planting import SITES
 
 from activations.recordings.recording import Recording
@@ -37,7 +37,7 @@ def test_facts_are_those_of_the_recording_and_the_view(client: Client, planted: 
         assert recording["header"][key] == header[key], key
     assert recording["sites"] == [{"name": str(s), "n_units": n, "signal": s.signal} for s, n in SITES.items()]
     assert (recording["n_chars"], recording["predictions"], recording["model"]) == (n_chars, False, False)
-    assert recording["sidecar"] == {"state": "none", "sentence": "", "progress": None}
+    assert recording["sidecar"] == {"state": "none", "sentence": "", "progress": 0.0}
     names = {hypothesis["name"]: hypothesis for hypothesis in facts["hypotheses"]}
     assert names["in_quotes"]["kind"] == "binary" and "quotes" in names["in_quotes"]["description"]
     assert "labels" not in names, "no file was named at the start"

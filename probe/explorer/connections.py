@@ -23,60 +23,65 @@ class WatchedConnection(H11Protocol):
         super().connection_made(transport)
         self._is_known = False
         self._idle_since = self.loop.time()
-        self._timer: asyncio.TimerHandle | None = None
-        self._end_after(HEAD_S)
+        self._stalled: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.TimerHandle | None = self.loop.call_later(HEAD_S, transport.abort)
         self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
-        self._stop_waiting()
+        self._wait_no_more()
+        self._stall_no_more()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read some bytes; as long as they are no whole head of a request, the time runs on."""
         super().data_received(data)
         if self.is_busy:
-            self._stop_waiting()
+            self._wait_no_more()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
         self._is_known = self._is_known or bool(self.cycle.scope["state"].get("is_known"))
         self._idle_since = self.loop.time()
-        self._stop_waiting()
-        self._end_after(HEAD_S)
+        self._wait_no_more()
+        self._waiting = self.loop.call_later(HEAD_S, self.transport.abort)
         super().on_response_complete()
         if self.is_busy:  # with a request that had arrived before
-            self._stop_waiting()
+            self._wait_no_more()
 
     def pause_writing(self) -> None:
         """Begin to wait for the client to read."""
         super().pause_writing()
-        self._stop_waiting()
-        self._end_after(STALLED_S)
+        self._stall_no_more()
+        self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Go on, since it has read."""
         super().resume_writing()
-        self._stop_waiting()
-        if not self.is_busy:
-            self._end_after(HEAD_S)
+        self._stall_no_more()
 
     @property
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
         return bool(self.cycle) and not self.cycle.response_complete
 
-    def _end_after(self, seconds: float) -> None:
-        self._timer = self.loop.call_later(seconds, self.transport.abort)
+    def _wait_no_more(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
-    def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _stall_no_more(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _make_room(self) -> None:
         """End a connection if there are too many: a stranger's, the oldest idle one, or this one."""
-        others = [other for other in self.connections if isinstance(other, WatchedConnection) and other is not self]
+        others = [
+            other
+            for other in self.connections
+            if isinstance(other, WatchedConnection) and other is not self and not other.transport.is_closing()
+        ]
         strangers = [other for other in others if not other._is_known and not other.is_busy]
         if len(strangers) >= MOST_STRANGERS:
             min(strangers, key=lambda other: other._idle_since).transport.abort()

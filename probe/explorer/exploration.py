@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +51,12 @@ class SidecarState:
     Attributes:
         state: Whether there are none, or they are being made, or ready, or could not be made.
         sentence: What to say about that.
-        progress: The amount done and the total, while they are being made.
+        progress: How much is done of what is being made, from 0 to 1.
     """
 
     state: Literal["none", "making", "ready", "failed"] = "none"
     sentence: str = ""
-    progress: tuple[int, int] | None = None
+    progress: float = 0.0
 
 
 class UnitLevels(Protocol):
@@ -73,6 +73,13 @@ class UnitLevels(Protocol):
     def overview(self, unit: Unit, n_bins: int, start: int, stop: int) -> Levels:
         """(2, n_bins) the lowest and the highest level of a unit in equal parts of some characters."""
         ...
+
+
+class OpenLevels(NamedTuple):
+    """The levels of the units of a recording, and what tells how far those are that are kept on the disk."""
+
+    units: UnitLevels
+    sidecar: Callable[[], SidecarState]
 
 
 class Track(Protocol):
@@ -124,30 +131,20 @@ class ExploredRecording:
         session: A session of it, for questions.
     """
 
-    def __init__(
-        self,
-        recording: Recording,
-        levels: Callable[[Session], UnitLevels],
-        sidecar: Callable[[], SidecarState] = SidecarState,
-        *,
-        name: str,
-        memory_bytes: int = _REMEMBERED_BYTES,
-    ) -> None:
+    def __init__(self, session: Session, recording: Recording, levels: OpenLevels, *, name: str) -> None:
         """Look at a recording, which stays open.
 
         Args:
+            session: A session of the recording.
             recording: The recording.
-            levels: Returns the levels of its units.
-            sidecar: Tells how far the levels on the disk are.
+            levels: The levels of its units.
             name: What tells it from the other one.
-            memory_bytes: The most memory that its session remembers things in.
         """
         self.name = name
         self.title = recording.path.name
-        self.session = Session(recording, memory_bytes=memory_bytes)
+        self.session = session
         self._has_predictions = LOG_PROB in recording.predictions
-        self._levels = levels(self.session)
-        self._sidecar = sidecar
+        self._levels = levels
         self._lock = Lock()
 
     @property
@@ -169,7 +166,7 @@ class ExploredRecording:
             "text_sha256": self.session.corpus.sha256,
             "model": has_model,
             "predictions": self._has_predictions,
-            "sidecar": asdict(self._sidecar()),
+            "sidecar": asdict(self._levels.sidecar()),
         }
 
     def tile(self, kind: Literal["text", "cells"], number: int) -> bytes:
@@ -200,7 +197,7 @@ class ExploredRecording:
 
     def unit_track(self, name: str) -> Track:
         """Return a unit as a track."""
-        return _UnitTrack(self.unit(name), self._levels, self.session.selection.n_chars < self.n_chars)
+        return _UnitTrack(self.unit(name), self._levels.units, self.session.selection.n_chars < self.n_chars)
 
     def loss_track(self) -> Track:
         """Return the model's loss as a track, which is made once.
@@ -374,7 +371,7 @@ class Exploration:
 @contextmanager
 def opened(
     paths: Sequence[Path],
-    levels: Callable[[Session], UnitLevels],
+    open_levels: Callable[[Session], AbstractContextManager[OpenLevels]],
     *,
     files: NamedFiles | None = None,
     model: Path | None = None,
@@ -384,22 +381,23 @@ def opened(
 
     Args:
         paths: One recording or several.
-        levels: Returns the levels of the units of each.
+        open_levels: Opens the levels of the units of each.
         files: The only files that hypotheses may be taken from.
         model: The model of the recordings.
         version: That of this program.
 
     Raises:
         ActivationError: If a recording cannot be opened.
+        AnalysisError: If its rows are not characters.
     """
     names = [path.stem for path in paths]
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
     with ExitStack() as stack:
-        recordings = [
-            ExploredRecording(
-                stack.enter_context(Recording(path)), levels, name=name, memory_bytes=_REMEMBERED_BYTES // len(paths)
-            )
-            for path, name in zip(paths, names, strict=True)
-        ]
+        recordings = []
+        for path, name in zip(paths, names, strict=True):
+            recording = stack.enter_context(Recording(path))
+            session = stack.enter_context(Session(recording, memory_bytes=_REMEMBERED_BYTES // len(paths)))
+            levels = stack.enter_context(open_levels(session))
+            recordings.append(ExploredRecording(session, recording, levels, name=name))
         yield Exploration(recordings, files=files, model=model, version=version)

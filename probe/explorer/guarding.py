@@ -18,11 +18,12 @@ from probe.explorer.requests import MOST_BODY_BYTES, RequestError
 BODY_S = 10.0
 """Seconds in which a body must arrive."""
 METHODS = ("GET", "POST", "PUT")
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _ALL_INTERFACES = frozenset({"0.0.0.0", "::"})
 _HOST = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253}))(?::[0-9]{1,5})?", re.ASCII)
 _PATH = re.compile(rb"/[A-Za-z0-9_./-]{0,200}")
 _SINGLE = frozenset({b"host", b"origin", b"cookie", b"content-type", b"content-length", b"sec-fetch-site"})
+_MOST_HEADERS, _MOST_HEADER_BYTES = 100, 1 << 14
 _JSON = re.compile(r'application/json(?:\s*;\s*charset="?utf-8"?)?', re.IGNORECASE | re.ASCII)
 HEADERS = {
     "Content-Security-Policy": (
@@ -68,7 +69,7 @@ class Access:
         self._ticket = hmac.new(self.token.encode(), b"cookie", hashlib.sha256).hexdigest()
         self._codes: set[str] = set()
         self._takes_any_address = host in _ALL_INTERFACES
-        self._names = LOOPBACK | {host.lower()}
+        self._names = _LOOPBACK | {host.lower()}
         if self._takes_any_address:
             self._names |= {socket.gethostname().lower()}
 
@@ -163,6 +164,8 @@ class Guard:
         if not self._access.knows(headers.get("cookie", "")):
             raise RequestError(_NO_TOKEN, 403)
         self._check_origin(headers, host, method, is_page=path == b"/")
+        if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            raise RequestError("the length of the body must be said before it, in Content-Length", 411)
         if method != "GET" and not _JSON.fullmatch(headers.get("content-type", "")):
             raise RequestError("the body must be application/json", 415)
         if not _is_small(headers.get("content-length", "0")):
@@ -189,6 +192,11 @@ class Guard:
             raise RequestError("this is asked by another page than the server's own", 403)
         if not is_page and site not in ("same-origin", "none"):
             raise RequestError("this is asked by another page than the server's own", 403)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a server at a host."""
+    return host.lower() == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
 
 
 def refusal(error: RequestError, *, is_api: bool) -> Response:
@@ -227,10 +235,14 @@ def _single_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Return the headers that decide, each of which a request may have once.
 
     Raises:
-        RequestError: If it has one of them twice.
+        RequestError: If it has one of them twice, or very many or long headers.
     """
     single: dict[str, str] = {}
-    for name, value in headers:
+    all_headers = list(headers)
+    n_bytes = sum(len(name) + len(value) for name, value in all_headers)
+    if len(all_headers) > _MOST_HEADERS or n_bytes > _MOST_HEADER_BYTES:
+        raise RequestError("the request has too many headers, or too long ones", 431)
+    for name, value in all_headers:
         if name in _SINGLE:
             key = name.decode("ascii")
             if key in single:

@@ -9,7 +9,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
@@ -29,29 +31,43 @@ from probe.viewer.page.page import file_text
 
 Result = TypeVar("Result")
 Endpoint = Callable[[Request], Awaitable[Response]]
+PageFiles = Mapping[str, tuple[bytes, str]]
+"""The files that are served, by their names: content and media type."""
 _AT_A_TIME = 8  # short requests
-_MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+_MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 _START_S = 30.0
 _END_S = 10.0
 _BACKLOG = 128  # connections that are accepted at one time
 _HEAD_BYTES = 1 << 14  # of a request
 
 
-def page_files() -> dict[str, bytes]:
-    """Return the files of the page by their names: its own, and those of the view of a text."""
+def page_files() -> PageFiles:
+    """Return the files of the page, and those of the view of a text, by their names: content and media type."""
     own = resources.files("probe.explorer").joinpath("page")
-    files = {
-        file.name: file.read_bytes()
-        for file in (own.iterdir() if own.is_dir() else ())
-        if file.name.endswith(tuple(_MEDIA_TYPES))
-    }
-    return files | {name: file_text(name).encode() for name in ("view.js", "view.css")}
+    files = dict(_files_in(own, "")) if own.is_dir() else {}
+    for name in ("view.js", "view.css"):
+        files[name] = file_text(name).encode(), _MEDIA_TYPES[name[name.rindex(".") :]]
+    return files
+
+
+def _files_in(folder: Traversable, prefix: str) -> Iterator[tuple[str, tuple[bytes, str]]]:
+    for entry in folder.iterdir():
+        suffix = "." + entry.name.rpartition(".")[2]
+        if entry.is_dir():
+            yield from _files_in(entry, f"{prefix}{entry.name}/")
+        elif suffix in _MEDIA_TYPES:
+            yield f"{prefix}{entry.name}", (entry.read_bytes(), _MEDIA_TYPES[suffix])
 
 
 class Explorer:
     """The application: an answer to each request that the guard lets through."""
 
-    def __init__(self, exploration: Exploration, files: Mapping[str, bytes]) -> None:
+    def __init__(self, exploration: Exploration, files: PageFiles) -> None:
         """Answer for some recordings.
 
         Args:
@@ -59,12 +75,12 @@ class Explorer:
             files: The files of the page by their names.
         """
         self._exploration = exploration
-        self._files = dict(files)
+        self._files = files
         self._short = ThreadPoolExecutor(_AT_A_TIME, "explorer request")
         self._questions, self._labelling = Jobs(), Jobs()
         reading: dict[str, Endpoint] = {
             "/": self._page,
-            "/page/{name}": self._file,
+            "/page/{name:path}": self._file,
             "/api/facts": self._facts,
             "/api/tile": self._bytes(requests.tile_request, exploration.tile),
             "/api/track": self._json(requests.track_request, exploration.track),
@@ -76,11 +92,15 @@ class Explorer:
         routes = [Route(path, _safely(endpoint), methods=["GET"]) for path, endpoint in reading.items()]
         routes += [Route(path, _safely(endpoint), methods=["POST"]) for path, endpoint in asking.items()]
         self.app = Starlette(routes=routes, exception_handlers={404: _no_such_page, 405: _no_such_method})
+        self.app.router.redirect_slashes = False
 
-    def close(self) -> None:
-        """Let all work end."""
+    def end_questions(self) -> None:
+        """Give up all long questions."""
         for jobs in (self._questions, self._labelling):
             jobs.close()
+
+    def close(self) -> None:
+        """Wait for the short requests that are being answered; there must be no more of them."""
         self._short.shutdown(cancel_futures=True)
 
     async def _page(self, request: Request) -> Response:
@@ -92,8 +112,8 @@ class Explorer:
     def _content(self, name: str) -> Response:
         if name not in self._files:
             raise RequestError("there is no such page", 404)
-        suffix = name[name.rindex(".") :]
-        return Response(self._files[name], media_type=_MEDIA_TYPES[suffix])
+        content, media_type = self._files[name]
+        return Response(content, media_type=media_type)
 
     async def _facts(self, request: Request) -> Response:
         return await self._in_thread(lambda: _json_answer(self._exploration.facts()))
@@ -165,8 +185,8 @@ def serving(
     host: str = "127.0.0.1",
     port: int = 0,
     token: str | None = None,
-    files: Mapping[str, bytes] | None = None,
-) -> Iterator["Address"]:
+    files: PageFiles | None = None,
+) -> "Iterator[Address]":
     """Serve the page until the block ends.
 
     Args:
@@ -183,21 +203,23 @@ def serving(
         ActivationError: If that is not possible at this host and port.
     """
     listener = _listening(host, port)
-    address = Address(access=Access(host, listener.getsockname()[1], token), host=host, port=listener.getsockname()[1])
+    access = Access(host, listener.getsockname()[1], token)
     explorer = Explorer(exploration, page_files() if files is None else files)
-    server = Server(_config(Guard(explorer.app, address.access)))
-    address.thread = threading.Thread(target=server.run, args=([listener],), daemon=True, name="explorer server")
-    address.thread.start()
+    server = Server(_config(Guard(explorer.app, access)))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True, name="explorer server")
+    thread.start()
     try:
-        _wait_for(server, address.thread)
-        yield address
+        _wait_for(server, thread)
+        yield Address(access, host, listener.getsockname()[1], thread)
     finally:
-        explorer.close()
         server.should_exit = True
-        address.thread.join(_END_S)
+        explorer.end_questions()
+        thread.join(_END_S)
+        explorer.close()
         listener.close()
 
 
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where the page is.
 
@@ -208,10 +230,10 @@ class Address:
         thread: In which it runs.
     """
 
+    access: Access
+    host: str
+    port: int
     thread: threading.Thread
-
-    def __init__(self, *, access: Access, host: str, port: int) -> None:
-        self.access, self.host, self.port = access, host, port
 
     @property
     def url(self) -> str:
@@ -219,7 +241,7 @@ class Address:
         return self._url(self.access.token)
 
     def url_for_once(self) -> str:
-        """Return an address that opens the page one time, for the words of a program that others can see."""
+        """Return an address that opens the page one time, for the words of a program, which others can see."""
         return self._url(self.access.code_for_once())
 
     def wait(self) -> None:
@@ -228,9 +250,8 @@ class Address:
             self.thread.join(1.0)
 
     def _url(self, token: str) -> str:
-        host = "127.0.0.1" if self.host == "0.0.0.0" else "[::1]" if self.host == "::" else self.host
-        shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        return f"http://{shown}:{self.port}/?token={token}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/?token={token}"
 
 
 def _listening(host: str, port: int) -> socket.socket:

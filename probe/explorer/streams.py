@@ -93,14 +93,14 @@ class Job:
     async def lines(self) -> list[Line]:
         """Return what has been said since the last time, as soon as there is something; nothing at the end."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            self._news.clear()  # before looking, so that nothing is missed
             is_over = self._is_over
             with self._lock:
                 progress = [] if self._progress is None else [{"progress": list(self._progress)}]
                 lines, self._lines, self._progress = [*progress, *self._lines], [], None
             if lines or is_over:
                 return lines
+            await self._news.wait()
 
     def _say(self, line: Line) -> None:
         with self._lock:

@@ -47,10 +47,10 @@ def rank_labels(
     """
     chosen = select_sites(session.sites, sites)
     first = [site for site in chosen if site.signal in _QUICK_SIGNALS]
-    steps = steps_of(progress, [_QUICK_SHARE, 1 - _QUICK_SHARE])
     if first and first != chosen:
-        quick(_rows(_ranking(session, labels, first, steps[0], n_shifts=0, n_intervals=0)))
-    ranking = _ranking(session, labels, chosen, steps[1], n_shifts=_N_SHIFTS, n_intervals=N_SHOWN)
+        step, progress = steps_of(progress, [_QUICK_SHARE, 1 - _QUICK_SHARE])
+        quick(_rows(_ranking(session, labels, first, step, n_shifts=0, n_intervals=0)))
+    ranking = _ranking(session, labels, chosen, progress, n_shifts=_N_SHIFTS, n_intervals=N_SHOWN)
     return {
         "rows": _rows(ranking),
         "hypothesis": ranking.hypothesis,

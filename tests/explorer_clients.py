@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 from activations.units import Unit
 from analyses.session import Session
 from hypotheses.user_files import NamedFiles
-from probe.explorer.exploration import Exploration, opened
+from probe.explorer.exploration import Exploration, OpenLevels, SidecarState, opened
 from probe.explorer.server import Address, serving
 from probe.explorer.whole_tracks import overview_of
 from probe.viewer.scales import MISSING, Scale, diverging, levels_on
 
 Levels = NDArray[np.uint8]
-PAGE = {"explorer.html": b"<!doctype html><title>explorer</title>", "main.js": b"export {};", "view.css": b"a {}"}
+PAGE = {
+    "explorer.html": (b"<!doctype html><title>explorer</title>", "text/html; charset=utf-8"),
+    "bar/units.js": (b"export {};", "text/javascript; charset=utf-8"),
+}
 
 
 class DirectLevels:
@@ -44,6 +47,12 @@ class DirectLevels:
 
     def overview(self, unit: Unit, n_bins: int, start: int, stop: int) -> Levels:
         return overview_of(self.levels(unit, start, stop), n_bins)
+
+
+@contextmanager
+def direct(session: Session) -> Iterator[OpenLevels]:
+    """Open levels without a sidecar."""
+    yield OpenLevels(DirectLevels(session), SidecarState)
 
 
 @dataclass(frozen=True)
@@ -129,11 +138,11 @@ def received(connection: socket.socket) -> bytes:
 
 @contextmanager
 def explored(
-    *paths: Path, files: NamedFiles | None = None, page: dict[str, bytes] | None = None, port: int = 0
+    *paths: Path, files: NamedFiles | None = None, page: dict[str, tuple[bytes, str]] | None = None, port: int = 0
 ) -> Iterator[Client]:
     """Serve recordings, and yield a client with the cookie."""
     with (
-        opened(paths, DirectLevels, files=files, version="0") as exploration,
+        opened(paths, direct, files=files, version="0") as exploration,
         serving(exploration, port=port, files=PAGE if page is None else page) as address,
     ):
         client = Client(address, exploration)
@@ -142,6 +151,6 @@ def explored(
 
 
 if __name__ == "__main__":
-    with opened([Path(path) for path in sys.argv[1:]], DirectLevels) as shown, serving(shown, port=8123) as place:
+    with opened([Path(path) for path in sys.argv[1:]], direct) as shown, serving(shown, port=8123) as place:
         print(place.url, flush=True)  # noqa: T201
         place.wait()
