@@ -15,7 +15,7 @@ from hypotheses.label_files.documents import SUFFIXES
 from hypotheses.parameters import exists, split_path
 from hypotheses.running import failure, interruption, process_kept
 from hypotheses.spelling import nearest, quoted
-from hypotheses.user_files import as_hypothesis, from_file, is_file
+from hypotheses.user_files import NamedFiles, as_hypothesis, from_file, is_file
 
 GROUP = "probe.hypotheses"
 TOPICS = (
@@ -67,7 +67,7 @@ def registered() -> dict[str, Hypothesis]:
     return {name: with_owners[name][0] for name in sorted(with_owners)}
 
 
-def get(spelled: str, *, language: str | None = None) -> Hypothesis:
+def get(spelled: str, *, language: str | None = None, files: NamedFiles | None = None) -> Hypothesis:
     r"""Find a hypothesis by its name, or combine several by an expression.
 
     Args:
@@ -77,21 +77,20 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
             (`in_quotes & ~in_comment`, `position_in_line >= 40`, `part_of_speech == noun`, `in_quotes @ 1`). In a
             combination, names and parameters with blanks or signs in them are in quotes: `regex:'a|b' & in_word`.
         language: Programming language for hypotheses that have a parameter `language` which is not set.
+        files: The only files that may be named; none is run or looked for on the disk then. None: any.
 
     Raises:
         HypothesisError: If there is none of that name; the message has the nearest.
     """
     if not isinstance(spelled, str):
         raise HypothesisError(f"a hypothesis is found by its name; a {type(spelled).__name__} is used as it is")
-    find = functools.partial(_find, language=language)
+    find = functools.partial(_find, language=language, files=files)
     spelled = spelled.lstrip()
     if spelled.startswith(_PATTERN) and not _QUOTED.match(spelled, len(_PATTERN)):
         return find(spelled)  # a pattern without quotes extends to the end
-    spelled = _IN_HOME.sub(_with_home, spelled)
-    if spelled.startswith(_FROM_FILE) and _is_file_alone(spelled.rstrip().removeprefix(_FROM_FILE)):
-        return find(spelled.rstrip())
-    in_file = _IN_FILE.fullmatch(spelled.rstrip())
-    if in_file and is_file(Path(in_file["path"])) and not re.search("[&|@]", in_file["parameters"] or ""):
+    if files is None:
+        spelled = _IN_HOME.sub(_with_home, spelled)
+    if _is_in_file_alone(spelled.rstrip(), files):
         return find(spelled.rstrip())
     try:
         return parse(spelled, find)
@@ -108,10 +107,30 @@ def hypothesis_of(described: Any, *, language: str | None = None) -> Hypothesis:
     return get(described, language=language) if isinstance(described, str) else as_hypothesis(described)
 
 
-def _is_file_alone(spelled: str) -> bool:
-    """Tell whether what follows `labels:` is the path of a file, with or without a column, and no expression."""
-    path, column = split_path(spelled)
-    return exists(path) and not _SIGN.search(column)
+def _is_in_file_alone(spelled: str, files: NamedFiles | None) -> bool:
+    """Tell whether a hypothesis of a file is all that is spelled, rather than a part of an expression.
+
+    The path of a file may have signs in it, which is why its being there decides.
+    """
+    if spelled.startswith(_FROM_FILE):
+        after = spelled.removeprefix(_FROM_FILE)
+        if files is not None:
+            return any(_is_path_alone(path, after) for path in map(str, files.label_files))
+        path, column = split_path(after)
+        return exists(path) and not _SIGN.search(column)
+    in_file = _IN_FILE.fullmatch(spelled)
+    if not in_file or re.search("[&|@]", in_file["parameters"] or ""):
+        return False
+    return is_file(Path(in_file["path"])) if files is None else _name_in_file(in_file) in files.hypotheses
+
+
+def _is_path_alone(path: str, spelled: str) -> bool:
+    """Tell whether a path is all that is spelled, or is followed by a column."""
+    return spelled == path or (spelled.startswith(f"{path}:") and not _SIGN.search(spelled, len(path)))
+
+
+def _name_in_file(in_file: re.Match[str]) -> str:
+    return f"{in_file['path']}:{in_file['name']}"
 
 
 def _with_home(match: re.Match[str]) -> str:
@@ -120,30 +139,34 @@ def _with_home(match: re.Match[str]) -> str:
     return f"{_FROM_FILE}{match[1]}{home if match[1] else quoted(home)}/"
 
 
-def _find(spelled: str, language: str | None) -> Hypothesis:
+def _find(spelled: str, language: str | None, files: NamedFiles | None) -> Hypothesis:
     """Return the hypothesis of a name, with the parameters after it."""
     in_file = None if spelled.startswith((_PATTERN, _FROM_FILE)) else _IN_FILE.fullmatch(spelled)
     parameters: str | None
     if in_file:
-        hypothesis = from_file(Path(in_file["path"]), in_file["name"])
-        hypothesis = hypothesis.with_name(quoted(f"{in_file['path']}:{in_file['name']}"))
+        name = _name_in_file(in_file)
+        hypothesis = from_file(Path(in_file["path"]), in_file["name"]) if files is None else files.hypothesis(name)
+        hypothesis = hypothesis.with_name(quoted(name))
         parameters = in_file["parameters"]
     else:
         name, colon, after_colon = spelled.partition(":")
         if name not in registered():
-            raise _unknown(name, spelled)
+            raise _unknown(name, spelled, may_be_file=files is None)
         hypothesis, parameters = registered()[name], after_colon if colon else None
     if parameters is not None:
         if spelled.startswith(_PATTERN):  # a pattern may contain commas and =
             hypothesis = hypothesis.with_parameters(parameters)
         else:
+            if files is not None:
+                values = hypothesis.parameters.read(parameters) if hypothesis.parameters.file else {}
+                files.check(value for value in values.values() if isinstance(value, Path))
             hypothesis = hypothesis.with_spelled_parameters(parameters)
     if language is not None and "language" in hypothesis.parameters:
         hypothesis = hypothesis.with_parameters(language=language)
     return hypothesis
 
 
-def _unknown(name: str, spelled: str) -> HypothesisError:
+def _unknown(name: str, spelled: str, *, may_be_file: bool) -> HypothesisError:
     """Return the error for a name that no hypothesis has, with what was probably meant."""
     known = registered()
     if name.partition("=")[0] in known:
@@ -155,8 +178,7 @@ def _unknown(name: str, spelled: str) -> HypothesisError:
         )
     if name.endswith(".py"):
         return HypothesisError(f"{name} is a file; name one of the functions in it, such as {name}:in_url")
-    path, _ = split_path(spelled)
-    if path.suffix.lower() in SUFFIXES and exists(path):
+    if may_be_file and (path := split_path(spelled)[0]).suffix.lower() in SUFFIXES and exists(path):
         return HypothesisError(f"{path} is a file; labels in it are spelled {_FROM_FILE}{quoted(spelled)}")
     return HypothesisError(f"no hypothesis named {name!r}; {nearest(name, list(known))}")
 

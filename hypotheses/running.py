@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import F_DUPFD_CLOEXEC, fcntl
-from threading import RLock
+from threading import RLock, local
 from typing import NoReturn
 
 from hypotheses.errors import described
@@ -16,6 +16,7 @@ _FIRST_KEPT = 10  # number of files that are kept open: not one of those that a 
 _kept_files: dict[int, tuple[int, tuple[int, int]]] = {}  # another number of the file, and which file it is
 _real_exit = os._exit
 _lock = RLock()
+_asked = local()  # `is_wanted`, in threads whose result may not be wanted any more
 _n_blocks = 0
 _restore: Callable[[], None]
 
@@ -40,6 +41,27 @@ def process_kept() -> Iterator[None]:
             _n_blocks -= 1
             if not _n_blocks:
                 _restore()
+
+
+@contextmanager
+def while_wanted(is_wanted: Callable[[], bool]) -> Iterator[None]:
+    """Let long work of this thread end early, within the block, as soon as its result is not wanted any more.
+
+    Args:
+        is_wanted: Called every now and then.
+    """
+    before = getattr(_asked, "is_wanted", None)
+    _asked.is_wanted = is_wanted
+    try:
+        yield
+    finally:
+        _asked.is_wanted = before
+
+
+def is_wanted() -> bool:
+    """Tell whether the result of what this thread does is still wanted."""
+    asked: Callable[[], bool] | None = getattr(_asked, "is_wanted", None)
+    return asked is None or asked()
 
 
 def _prepare_to_restore() -> Callable[[], None]:

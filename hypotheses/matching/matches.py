@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hypotheses.errors import HypothesisError
 from hypotheses.matching import worker
 from hypotheses.matching.worker import APART, OVERLAPPING, PREFIXES
+from hypotheses.running import is_wanted
 
 LIMIT_S = 20.0
 """Longest time that a pattern may take for a text, in seconds; one more second for each megabyte of the text."""
@@ -25,6 +26,7 @@ LIMIT_BYTES = 512_000_000
 """Most memory that a process takes which matches a pattern; 100 bytes more for each character of the text."""
 
 _BYTES_PER_CHARACTER = 100
+_LOOK_S = 0.1  # between two looks at whether a result is still wanted
 _MOST_REPEATS = 1_000_000
 _QUICK_REPEATS = 1_000  # which are compiled in milliseconds
 _QUICK_LENGTH = 10_000
@@ -125,8 +127,10 @@ def _ask_another_process(search: dict[str, Any], text: str, deadline: float) -> 
     content = json.dumps(search | limits).encode() + b"\n" + text.encode("utf-8", "surrogatepass")
     with _started_worker() as process:
         try:
-            output, _ = process.communicate(content, timeout=max(deadline - time.monotonic(), 0.01))
+            output = _output_of(process, content, deadline)
         except subprocess.TimeoutExpired as error:
+            if not is_wanted():
+                raise HypothesisError(f"the pattern {_shown(pattern)} was given up before it was matched") from error
             raise _too_slow(pattern, text) from error
         finally:
             process.kill()
@@ -142,6 +146,23 @@ def _ask_another_process(search: dict[str, Any], text: str, deadline: float) -> 
     if "unreadable" in answer:
         raise _unreadable(pattern, answer["unreadable"])
     return answer, memoryview(output)[len(line) + 1 :]
+
+
+def _output_of(process: "subprocess.Popen[bytes]", content: bytes, deadline: float) -> bytes:
+    """Return what a process answers.
+
+    Raises:
+        TimeoutExpired: At the deadline, or once the answer is not wanted any more.
+    """
+    to_send: bytes | None = content
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return process.communicate(to_send, timeout=max(min(left, _LOOK_S), 0.01))[0]
+        except subprocess.TimeoutExpired:
+            if left <= _LOOK_S or not is_wanted():
+                raise
+            to_send = None  # the next call goes on with what this one was given
 
 
 def _started_worker() -> "subprocess.Popen[bytes]":

@@ -7,7 +7,7 @@ and the parts. The header's `parts` says where each part begins, counted from th
 import base64
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -15,14 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.viewer.cells import TILE_CHARS, UNPRINTABLE, sign_of
+from activations.texts.corpus import Corpus
+from probe.viewer.cells import TILE_CHARS, UNPRINTABLE, cells_of, sign_of
 from probe.viewer.colours import INK, PAPER, Theme, colours, ink_on
 from probe.viewer.scales import MISSING, Scale
-from probe.viewer.text_view import DocumentStart, TextView, Track
+from probe.viewer.text_view import DocumentStart, TextView, TrackKind
 
 FORMAT, VERSION = "char-probe text view", 1
 _ALIGNMENT = 8  # so that typed arrays can look at a part where it lies
 _NEWLINE = 10
+_CONTEXT_CHARS = 1 << 16  # around a tile in which a line begins or ends, so that its cells do not depend on the rest
+_SEARCHED_CHARS = 1 << 20  # whose distinct characters are looked for at one time
 
 
 def container_of(view: TextView) -> bytes:
@@ -43,6 +46,57 @@ def container_of(view: TextView) -> bytes:
     header = json.dumps(_header(view, codes) | {"parts": places}, separators=(",", ":")).encode()
     start = struct.pack("<I", len(header)) + header
     return start + bytes(-len(start) % _ALIGNMENT) + b"".join(parts.pieces)
+
+
+def header_of_corpus(corpus: Corpus, title: str) -> dict[str, Any]:
+    """Return the header of a container for a whole text, without `parts`, `tracks` and `panels`.
+
+    It takes little time and memory however long the text is. `signs` has those of all unprintable characters, also of
+    those that a cluster makes visible.
+
+    Args:
+        corpus: The text.
+        title: A heading.
+    """
+    documents = [DocumentStart(name=document.name, position=document.start) for document in corpus.documents]
+    return {
+        **_text_header(
+            title=title,
+            start=0,
+            n_chars=len(corpus),
+            documents=documents,
+            tile_places=_tile_places(corpus.codes, documents),
+            signs=_signs_of(code for code in _distinct(corpus.codes) if not chr(code).isprintable()),
+        ),
+        "guesses": None,
+        "notes": [],
+        "colours": _colours(),
+    }
+
+
+def text_tile(corpus: Corpus, number: int) -> bytes:
+    """Return the part `text` of a tile of a whole text, for 0 ≤ number < `n_tiles(len(corpus))`."""
+    return corpus.codes[number * TILE_CHARS : (number + 1) * TILE_CHARS].astype("<u4").tobytes()
+
+
+def cells_tile(corpus: Corpus, number: int) -> bytes:
+    """Return the part `cells` of a tile of a whole text.
+
+    It is the same as in a container of the whole text, except in lines of more than 65,536 characters, of which only so
+    many around the tile are looked at: that changes cells only if a cluster of characters reaches beyond them.
+    """
+    start, stop = number * TILE_CHARS, min((number + 1) * TILE_CHARS, len(corpus))
+    before, after = max(start - _CONTEXT_CHARS, 0), min(stop + _CONTEXT_CHARS, len(corpus))
+    line_starts = np.flatnonzero(corpus.codes[before:start] == _NEWLINE) + before + 1
+    line_ends = np.flatnonzero(corpus.codes[stop:after] == _NEWLINE) + stop + 1
+    first = int(line_starts[-1]) if len(line_starts) else before
+    last = int(line_ends[0]) if len(line_ends) else after
+    return cells_of(corpus.text(first, last))[start - first : stop - first].tobytes()
+
+
+def n_tiles(n_chars: int) -> int:
+    """Return how many tiles a text has."""
+    return len(_tile_starts(n_chars))
 
 
 class _Parts:
@@ -71,50 +125,84 @@ def _tile_starts(n_chars: int) -> range:
 def _header(view: TextView, codes: NDArray[np.uint32]) -> dict[str, Any]:
     numbers = {id(track): number for number, track in enumerate(view.tracks)}
     return {
-        "format": FORMAT,
-        "version": VERSION,
-        "title": view.title,
-        "start": view.start,
-        "n_chars": len(view.text),
-        "tile_chars": TILE_CHARS,
-        "documents": [asdict(document) for document in view.documents],
-        "tile_places": list(_tile_places(codes, view.documents)),
-        "signs": _signs(view, codes),
-        "tracks": [_track_header(track) for track in view.tracks],
+        **_text_header(
+            title=view.title,
+            start=view.start,
+            n_chars=len(view.text),
+            documents=view.documents,
+            tile_places=_tile_places(codes, view.documents),
+            signs=_signs(view, codes),
+        ),
+        "tracks": [
+            track_header(
+                name=track.name,
+                kind=track.kind,
+                quantity=track.quantity,
+                has_missing=bool((track.levels == MISSING).any()),
+                scale=track.scale,
+            )
+            for track in view.tracks
+        ],
         "panels": [
             {"title": panel.title, "tracks": [numbers[id(track)] for track in panel.tracks]} for panel in view.panels
         ],
         "guesses": {"characters": view.guesses.characters} if view.guesses else None,
         "notes": view.notes,
-        "colours": {"light": _theme("light"), "dark": _theme("dark")},
+        "colours": _colours(),
     }
 
 
-def _track_header(track: Track) -> dict[str, Any]:
+def _text_header(
+    *,
+    title: str,
+    start: int,
+    n_chars: int,
+    documents: Sequence[DocumentStart],
+    tile_places: list[tuple[int, int]],
+    signs: dict[int, str],
+) -> dict[str, Any]:
+    """Return the part of the header that is about the text."""
     return {
-        "name": track.name,
-        "kind": track.kind,
-        "quantity": track.quantity,
-        "has_missing": bool((track.levels == MISSING).any()),
-        "scale": _scale_header(track.scale),
+        "format": FORMAT,
+        "version": VERSION,
+        "title": title,
+        "start": start,
+        "n_chars": n_chars,
+        "tile_chars": TILE_CHARS,
+        "documents": [
+            {"name": begin.name, "position": begin.position, "line": begin.line, "column": begin.column}
+            for begin in documents
+        ],
+        "tile_places": tile_places,
+        "signs": signs,
     }
 
 
-def _scale_header(scale: Scale) -> dict[str, Any]:
-    return asdict(scale) | {"pivot": scale.pivot}
+def track_header(*, name: str, kind: TrackKind, quantity: str, has_missing: bool, scale: Scale) -> dict[str, Any]:
+    """Return what the header says of a track; see `Track`."""
+    return {
+        "name": name,
+        "kind": kind,
+        "quantity": quantity,
+        "has_missing": has_missing,
+        "scale": asdict(scale) | {"pivot": scale.pivot},
+    }
 
 
-def _tile_places(codes: NDArray[np.uint32], documents: tuple[DocumentStart, ...]) -> Iterator[tuple[int, int]]:
-    """Yield line and column, in its document, of the first character of each tile."""
+def _tile_places(codes: NDArray[np.unsignedinteger], documents: Sequence[DocumentStart]) -> list[tuple[int, int]]:
+    """Return line and column, in its document, of the first character of each tile."""
+    starts = list(documents) or [DocumentStart(name="", position=0)]
+    positions = np.array([start.position for start in starts])
     newlines = np.flatnonzero(codes == _NEWLINE)
-    starts = documents or (DocumentStart(name="", position=0),)
+    places = []
     for position in _tile_starts(len(codes)):
-        document = max((start for start in starts if start.position <= position), key=lambda start: start.position)
-        before = newlines[(newlines >= document.position) & (newlines < position)]
-        if len(before):
-            yield document.line + len(before), position - int(before[-1])
+        document = starts[int(np.searchsorted(positions, position, side="right")) - 1]
+        first, last = np.searchsorted(newlines, [document.position, position]).tolist()
+        if first < last:
+            places.append((document.line + last - first, position - int(newlines[last - 1])))
         else:
-            yield document.line, document.column + position - document.position
+            places.append((document.line, document.column + position - document.position))
+    return places
 
 
 def _signs(view: TextView, codes: NDArray[np.uint32]) -> dict[int, str]:
@@ -122,7 +210,23 @@ def _signs(view: TextView, codes: NDArray[np.uint32]) -> dict[int, str]:
     unprintable = set(np.unique(codes[(view.cells & UNPRINTABLE) > 0]).tolist())
     guessed = view.guesses.characters if view.guesses else ()
     unprintable |= {ord(char) for char in guessed if len(char) == 1 and not char.isprintable()}
-    return {code: sign_of(chr(code)) for code in sorted(unprintable)}
+    return _signs_of(unprintable)
+
+
+def _signs_of(codes: Iterable[int]) -> dict[int, str]:
+    return {code: sign_of(chr(code)) for code in sorted(codes)}
+
+
+def _distinct(codes: NDArray[np.unsignedinteger]) -> set[int]:
+    """Return the code points that occur in a text."""
+    distinct: set[int] = set()
+    for start in range(0, len(codes), _SEARCHED_CHARS):
+        distinct.update(np.unique(codes[start : start + _SEARCHED_CHARS]).tolist())
+    return distinct
+
+
+def _colours() -> dict[str, Any]:
+    return {"light": _theme("light"), "dark": _theme("dark")}
 
 
 @cache

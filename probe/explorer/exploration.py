@@ -1,0 +1,403 @@
+"""What the explorer's server holds: recordings, their levels, labels by name, and the answers to short requests."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.errors import ActivationError
+from activations.predictions import LOG_PROB
+from activations.progress import Progress, no_progress
+from activations.recordings.recording import Recording
+from activations.site_names import select_units
+from activations.units import Unit
+from analyses.session import Session
+from analyses.targets.labelling import target_of_labels
+from hypotheses.registry import registered
+from hypotheses.spelling import quoted
+from hypotheses.user_files import NamedFiles
+from probe.explorer.label_sets import LabelSet, LabelSets, labelled_by
+from probe.explorer.questions.ranking import rank_labels
+from probe.explorer.requests import (
+    LabelsRequest,
+    LevelsRequest,
+    OverviewRequest,
+    RankRequest,
+    RequestError,
+    TileRequest,
+    TrackName,
+    ValueRequest,
+)
+from probe.explorer.whole_tracks import WholeTrack, track_of_losses
+from probe.viewer.cells import TILE_CHARS
+from probe.viewer.page.tiles import cells_tile, header_of_corpus, n_tiles, text_tile, track_header
+from probe.viewer.scales import Scale
+
+Levels = NDArray[np.uint8]
+_REMEMBERED_BYTES = 96 << 20  # by the sessions of all recordings together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarState:
+    """How far the levels of a recording are that are kept on the disk.
+
+    Attributes:
+        state: Whether there are none, or they are being made, or ready, or could not be made.
+        sentence: What to say about that.
+        progress: How much is done of what is being made, from 0 to 1.
+    """
+
+    state: Literal["none", "making", "ready", "failed"] = "none"
+    sentence: str = ""
+    progress: float = 0.0
+
+
+class UnitLevels(Protocol):
+    """The levels of the units of a recording; several threads may ask for them at the same time."""
+
+    def scale(self, unit: Unit) -> Scale:
+        """Return the scale of a unit, which is the same for the whole text."""
+        ...
+
+    def levels(self, unit: Unit, start: int, stop: int) -> Levels:
+        """(stop − start,) the levels of a unit at some characters."""
+        ...
+
+    def overview(self, unit: Unit, n_bins: int, start: int, stop: int) -> Levels:
+        """(2, n_bins) the lowest and the highest level of a unit in equal parts of some characters."""
+        ...
+
+
+class OpenLevels(NamedTuple):
+    """The levels of the units of a recording, and what tells how far those are that are kept on the disk."""
+
+    units: UnitLevels
+    sidecar: Callable[[], SidecarState]
+
+
+class Track(Protocol):
+    """A value for each character of a text."""
+
+    def header(self) -> dict[str, Any]:
+        """Return what a page has to know of the track; see `tiles.track_header`."""
+        ...
+
+    def levels(self, start: int, stop: int) -> Levels:
+        """(stop − start,) the levels at some characters."""
+        ...
+
+    def overview(self, n_bins: int, start: int, stop: int) -> Levels:
+        """(2, n_bins) the lowest and the highest level in equal parts of some characters."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _UnitTrack:
+    """A unit of a recording as a track."""
+
+    unit: Unit
+    of_units: UnitLevels
+    has_missing: bool
+
+    def header(self) -> dict[str, Any]:
+        return track_header(
+            name=str(self.unit),
+            kind="unit",
+            quantity="activation",
+            has_missing=self.has_missing,
+            scale=self.of_units.scale(self.unit),
+        )
+
+    def levels(self, start: int, stop: int) -> Levels:
+        return self.of_units.levels(self.unit, start, stop)
+
+    def overview(self, n_bins: int, start: int, stop: int) -> Levels:
+        return self.of_units.overview(self.unit, n_bins, start, stop)
+
+
+class ExploredRecording:
+    """A recording that is looked at.
+
+    Attributes:
+        name: What tells it from the other one.
+        title: A heading.
+        session: A session of it, for questions.
+    """
+
+    def __init__(self, session: Session, recording: Recording, levels: OpenLevels, *, name: str) -> None:
+        """Look at a recording, which stays open.
+
+        Args:
+            session: A session of the recording.
+            recording: The recording.
+            levels: The levels of its units.
+            name: What tells it from the other one.
+        """
+        self.name = name
+        self.title = recording.path.name
+        self.session = session
+        self._has_predictions = LOG_PROB in recording.predictions
+        self._levels = levels
+        self._lock = Lock()
+
+    @property
+    def n_chars(self) -> int:
+        """The number of characters of the text."""
+        return len(self.session.corpus)
+
+    def facts(self, *, has_model: bool) -> dict[str, Any]:
+        """Return what the page has to know before anything else."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "n_chars": self.n_chars,
+            "header": self._header,
+            "sites": [
+                {"name": str(site), "n_units": n_units, "signal": site.signal}
+                for site, n_units in self.session.sites.items()
+            ],
+            "text_sha256": self.session.corpus.sha256,
+            "model": has_model,
+            "predictions": self._has_predictions,
+            "sidecar": asdict(self._levels.sidecar()),
+        }
+
+    def tile(self, kind: Literal["text", "cells"], number: int) -> bytes:
+        """Return a part of a tile of the text; see `tiles.container_of`."""
+        self.check_tile(number)
+        return (text_tile if kind == "text" else cells_tile)(self.session.corpus, number)
+
+    def check_tile(self, number: int) -> None:
+        """Refuse a tile that the text does not have.
+
+        Raises:
+            RequestError: If it has no such tile.
+        """
+        if number >= (n := n_tiles(self.n_chars)):
+            raise RequestError(f"there is no tile {number:,}: the text has {n:,}, from 0 on", 404)
+
+    def unit(self, name: str) -> Unit:
+        """Return the unit of a name.
+
+        Raises:
+            RequestError: If there is none.
+        """
+        try:
+            [unit] = select_units(self.session.sites, name)
+        except ActivationError as error:
+            raise RequestError(str(error), 404) from error
+        return unit
+
+    def unit_track(self, name: str) -> Track:
+        """Return a unit as a track."""
+        return _UnitTrack(self.unit(name), self._levels.units, self.session.selection.n_chars < self.n_chars)
+
+    def loss_track(self) -> Track:
+        """Return the model's loss as a track, which is made once.
+
+        Raises:
+            AnalysisError: If the recording has no predictions.
+        """
+        with self._lock:
+            return self._loss
+
+    def value(self, name: str, position: int) -> float | None:
+        """Return the recorded value of a unit at a character; None if there is none.
+
+        Raises:
+            RequestError: If there is no such unit or character.
+        """
+        unit = self.unit(name)
+        if position >= self.n_chars:
+            raise RequestError(f"there is no character {position:,}: the text has {self.n_chars:,}, from 0 on", 404)
+        values = self.session.read([unit.site], position, position + 1)[unit.site][:, unit.index]
+        value = float(values[0]) if len(values) else math.nan
+        return value if math.isfinite(value) else None
+
+    @cached_property
+    def _header(self) -> dict[str, Any]:
+        return header_of_corpus(self.session.corpus, self.title)
+
+    @cached_property
+    def _loss(self) -> WholeTrack:
+        return track_of_losses(self.session)
+
+
+class Exploration:
+    """The recordings that are looked at, and what was asked of them; several threads may use it.
+
+    Attributes:
+        recordings: The recordings.
+        files: The only files that hypotheses may be taken from.
+        model: The model of the recordings; None if none was named.
+        labels: The labels that were asked for last.
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[ExploredRecording],
+        *,
+        files: NamedFiles | None = None,
+        model: Path | None = None,
+        version: str = "",
+    ) -> None:
+        self.recordings = list(recordings)
+        self.files = files or NamedFiles()
+        self.model = model
+        self.labels = LabelSets()
+        self._version = version
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the page has to know before anything else."""
+        return {
+            "recordings": [recording.facts(has_model=self.model is not None) for recording in self.recordings],
+            "hypotheses": list(self._hypotheses()),
+            "version": self._version,
+        }
+
+    def tile(self, wanted: TileRequest) -> bytes:
+        """Return a part of a tile of a text."""
+        return self._recording(wanted.recording).tile(wanted.kind, wanted.tile)
+
+    def track(self, wanted: TrackName) -> dict[str, Any]:
+        """Return what a page has to know of a track."""
+        return self._track(wanted).header()
+
+    def levels(self, wanted: LevelsRequest) -> bytes:
+        """Return the levels of a tile, a byte for each character."""
+        recording, track = self._recording(wanted.track.recording), self._track(wanted.track)
+        recording.check_tile(wanted.tile)
+        start = wanted.tile * TILE_CHARS
+        return track.levels(start, min(start + TILE_CHARS, recording.n_chars)).tobytes()
+
+    def overview(self, wanted: OverviewRequest) -> bytes:
+        """Return the lowest levels of equal parts of a text, and then the highest, a byte each."""
+        recording, track = self._recording(wanted.track.recording), self._track(wanted.track)
+        n_chars = recording.n_chars
+        stop = n_chars if wanted.stop is None else wanted.stop
+        if not wanted.start < stop <= n_chars:
+            raise RequestError(
+                f"the characters {wanted.start:,} to {stop:,} are not in the text, which has {n_chars:,}; ask for some "
+                "that are"
+            )
+        return track.overview(wanted.n_bins, wanted.start, stop).tobytes()
+
+    def value(self, wanted: ValueRequest) -> dict[str, Any]:
+        """Return the exact value of a unit at a character."""
+        return {"value": self._recording(wanted.track.recording).value(wanted.track.name, wanted.position)}
+
+    def label(self, wanted: LabelsRequest) -> dict[str, Any]:
+        """Label a text, and return what the page has to know of the labels.
+
+        Raises:
+            HypothesisError: If there is no such hypothesis, or it fails on this text.
+            AnalysisError: If its labels cannot be shown.
+        """
+        labelled = labelled_by(self._recording(wanted.recording).session, wanted.hypothesis, self.files)
+        self.labels.keep(labelled)
+        return labelled.facts()
+
+    def rank(
+        self, wanted: RankRequest, part: Callable[[dict[str, Any]], object], progress: Progress = no_progress
+    ) -> dict[str, Any]:
+        """Rank units for labels that were asked for before; see `questions.ranking.rank_labels`.
+
+        Args:
+            wanted: Which.
+            part: Called with what is known early.
+            progress: Called with the amount done and the total.
+        """
+        session = self._recording(wanted.recording).session
+        labelled = self._labelled(wanted.labels, session)
+        target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
+        return rank_labels(
+            session, target, sites=wanted.sites, quick=lambda rows: part({"quick": rows}), progress=progress
+        )
+
+    def _recording(self, number: int) -> ExploredRecording:
+        if number >= len(self.recordings):
+            raise RequestError(f"there is no recording {number:,}; there are {len(self.recordings)}, from 0 on", 404)
+        return self.recordings[number]
+
+    def _track(self, wanted: TrackName) -> Track:
+        recording = self._recording(wanted.recording)
+        if wanted.kind == "loss":
+            return recording.loss_track()
+        if wanted.kind == "labels":
+            return self._labelled(wanted.name, recording.session).track
+        return recording.unit_track(wanted.name)
+
+    def _labelled(self, identity: str, session: Session) -> LabelSet:
+        """Return labels that were made before.
+
+        Raises:
+            RequestError: If they are not kept any more, or are of another text.
+        """
+        labelled = self.labels.find(identity)
+        if labelled is None or labelled.corpus_sha256 != session.corpus.sha256:
+            raise RequestError("these labels are not kept here any more; ask for them once more by their name", 404)
+        return labelled
+
+    def _hypotheses(self) -> Iterator[dict[str, Any]]:
+        for name, hypothesis in registered().items():
+            if not hypothesis.parameters.file:
+                yield {
+                    "name": name,
+                    "spelling": hypothesis.spelling,
+                    "kind": hypothesis.kind,
+                    "description": hypothesis.summary,
+                    "in_file": False,
+                }
+        for spelled, hypothesis in self.files.hypotheses.items():
+            yield {
+                "name": quoted(spelled),
+                "spelling": quoted(spelled),
+                "kind": hypothesis.kind,
+                "description": hypothesis.summary,
+                "in_file": True,
+            }
+        for path in sorted(self.files.label_files):
+            name = f"labels:{quoted(str(path))}"
+            yield {"name": name, "spelling": name, "kind": None, "description": f"Labels from {path}.", "in_file": True}
+
+
+@contextmanager
+def opened(
+    paths: Sequence[Path],
+    open_levels: Callable[[Session], AbstractContextManager[OpenLevels]],
+    *,
+    files: NamedFiles | None = None,
+    model: Path | None = None,
+    version: str = "",
+) -> Iterator[Exploration]:
+    """Open recordings, and look at them until the block ends.
+
+    Args:
+        paths: One recording or several.
+        open_levels: Opens the levels of the units of each.
+        files: The only files that hypotheses may be taken from.
+        model: The model of the recordings.
+        version: That of this program.
+
+    Raises:
+        ActivationError: If a recording cannot be opened.
+        AnalysisError: If its rows are not characters.
+    """
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    with ExitStack() as stack:
+        recordings = []
+        for path, name in zip(paths, names, strict=True):
+            recording = stack.enter_context(Recording(path))
+            session = stack.enter_context(Session(recording, memory_bytes=_REMEMBERED_BYTES // len(paths)))
+            levels = stack.enter_context(open_levels(session))
+            recordings.append(ExploredRecording(session, recording, levels, name=name))
+        yield Exploration(recordings, files=files, model=model, version=version)
