@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from setuptools import find_packages
 
+from probe.explorer.page import page_files
+
 ROOT = Path(__file__).parents[1]
 NOT_PACKAGED = ("tests", "benchmarks")
 
@@ -58,6 +60,7 @@ def test_the_wheel_of_the_sdist_brings_everything_and_its_demo_runs(tmp_path: Pa
         assert f"{package}/py.typed" in names
     assert {f"probe/viewer/page/{name}" for name in ("page.html", "view.css", "view.js")} <= names
     assert {f"probe/reporting/page/{name}" for name in ("report.html", "report.css", "report.js")} <= names
+    assert {f"probe/explorer/page/{name}" for name in page_files() if not name.startswith("view.")} <= names
     assert not [name for name in names if name.startswith(NOT_PACKAGED)]
     assert zipfile.ZipFile(wheel).getinfo("probe/data/python_lstm.pt").compress_size < 4e6
 

@@ -14,7 +14,7 @@
 
 const FORMAT = "char-probe text view";
 const VERSION = 1;
-const MISSING = 255; // the level of a character without a value
+export const MISSING = 255; // the level of a character without a value
 const WIDTH = 3; // bits of a cell: columns of the cluster that begins here, 0 if it began before
 const NEWLINE = 10;
 const N_GUESSES = 5;
@@ -402,7 +402,7 @@ function bytesOf(base64) {
 }
 
 /** The colours of a theme, as canvases and style sheets take them. */
-class Palette {
+export class Palette {
   constructor(theme) {
     this.paper = theme.paper;
     this.ink = theme.ink;
@@ -741,7 +741,7 @@ function stringOf(codes, start, stop) {
 // ---- Beside the text ---------------------------------------------------------------------------------------------------
 
 /** Make an element; children that are strings become text, never HTML. */
-function make(tag, className = "", properties = {}, ...children) {
+export function make(tag, className = "", properties = {}, ...children) {
   const element = document.createElement(tag);
   if (className) element.className = className;
   for (const [name, value] of Object.entries(properties)) {
@@ -768,13 +768,13 @@ function pictureOf(char) {
 }
 
 /** A name as it can be seen: signs stand for control characters. */
-function visible(name) {
+export function visible(name) {
   const sign = { "\t": "→", "\n": "↵", "\r": "␍", "\x7f": "␡" };
   // eslint-disable-next-line no-control-regex
   return name.replace(/[\x00-\x1f\x7f]/g, (char) => drawable(sign[char] ?? String.fromCharCode(0x2400 + char.charCodeAt(0))));
 }
 
-const grouped = (number) => number.toLocaleString("en-US");
+export const grouped = (number) => number.toLocaleString("en-US");
 
 /** One track: its name, its value at a character, and the legend of its colours. */
 class Card {
@@ -1118,6 +1118,7 @@ class Selection {
   /** Select the characters between two positions; none if they are the same. */
   set(anchor, focus) {
     this.range = anchor === focus ? null : { anchor, focus };
+    this.#view.schedule();
     const native = this.#native();
     if (!this.range && native?.rangeCount && this.#view.content.contains(native.anchorNode)) native.removeAllRanges();
     this.quieten();
@@ -1159,6 +1160,7 @@ class Selection {
     if (anchor === null || focus === null) return;
     if (this.press) this.press.anchor ??= anchor; // stays, though its row may be scrolled away
     this.range = { anchor: this.press?.anchor ?? anchor, focus };
+    this.#view.schedule();
   }
 
   /** The character before which a point of the document is; `null` outside of the text. */
@@ -1370,7 +1372,7 @@ const WINDOW_STEP = 40; // columns by which the drawn part of long rows moves
  *
  * Options: `headingLevel` of the title (3); `size` of the type in pixels (15); `theme` auto, light or dark; `wrap` (true);
  * `guesses` below the characters (false); `embedded` among other things of a page (false); `mostPixels`, as above;
- * `measured` writes a performance measure for each frame.
+ * `measured` writes a performance measure for each frame; `onFrame` is called with the view after each.
  */
 export class TextView {
   blocks = new Map(); // what has been drawn, by the keys of Geometry
@@ -1388,6 +1390,8 @@ export class TextView {
   #marks = { caret: [], pointer: [] };
   #pointer = null;
   #isShapeStale = true;
+  #isPaintStale = true;
+  #pointedElsewhere = null;
   #isSaid = false;
   #base = 0; // of the places of the blocks
   #plain = new Map();
@@ -1449,7 +1453,12 @@ export class TextView {
     const same = header.panels.find((panel) => String(panel.tracks) === String(tracks));
     this.panels = !tracks.length && header.panels.length ? header.panels : [same ?? { title: "", tracks }];
     this.caret.panel = 0;
-    this.#reshape();
+    if (!this.painter || this.geometry.nPanels + this.panels.length > 2 || this.painter.nStrips !== this.#nStrips) this.#reshape();
+    else this.#repaint();
+  }
+
+  get #nStrips() {
+    return Math.max(0, ...this.panels.map((panel) => panel.tracks.length - 1));
   }
 
   setGuesses(shows) {
@@ -1535,6 +1544,13 @@ export class TextView {
 
   #point(pointer) {
     this.#pointer = pointer;
+    this.schedule();
+  }
+
+  /** Show a character as if the pointer were on it; none if that is `null`. */
+  pointAt(position) {
+    if (position === (this.#pointedElsewhere?.position ?? null)) return;
+    this.#pointedElsewhere = position === null ? null : { position, panel: this.caret.panel };
     this.schedule();
   }
 
@@ -1716,7 +1732,7 @@ export class TextView {
         if (values) return values;
         throw new Error(`there is no tile ${index} of ${kind}`);
       });
-      answer.catch((error) => this.say(`some data could not be read: ${error.message}`)).finally(() => this.#asked.delete(key));
+      answer.catch((error) => error.name !== "AbortError" && this.say(`some data could not be read: ${error.message}`)).finally(() => this.#asked.delete(key));
       this.#asked.set(key, answer);
     }
     return this.#asked.get(key);
@@ -1781,6 +1797,15 @@ export class TextView {
     this.schedule();
   }
 
+  /** Draw the rows where they are, with other tracks. */
+  #repaint() {
+    this.inspector.setPanels(this.panels, this.palette);
+    this.#inspected = this.#markedAs = "";
+    this.#isPaintStale = true;
+    for (const block of this.blocks.values()) block.firstColumn = -1;
+    this.schedule();
+  }
+
   schedule() {
     this.#scheduled ||= requestAnimationFrame(() => this.#frame());
   }
@@ -1790,14 +1815,16 @@ export class TextView {
     this.#scheduled = 0;
     if (!this.scroller.clientWidth) return; // not on the screen: the observer of sizes says when it is
     const started = performance.now();
-    const isNew = this.#isShapeStale;
-    if (isNew) this.#shape();
+    if (this.#isShapeStale) this.#shape();
+    const isNew = this.#isPaintStale;
+    this.#isPaintStale = false;
     this.scroll.read();
     this.#placeBlocks();
     this.#drawBlocks(started, isNew);
-    this.pointed = this.#pointer && !this.selection.press ? this.under(this.#pointer) : null;
+    this.pointed = this.#pointer && !this.selection.press ? this.under(this.#pointer) : this.#pointedElsewhere;
     this.#showMarks();
     this.#inspect();
+    this.options.onFrame?.(this);
     if (this.options.measured) performance.measure("char-probe frame", { start: started, end: performance.now() });
   }
 
@@ -1813,10 +1840,8 @@ export class TextView {
     const ratio = devicePixelRatio || 1;
     const edge = this.body.getBoundingClientRect().top * ratio;
     this.body.style.paddingTop = `${(Math.ceil(edge - 0.01) - edge) / ratio}px`; // canvases blur between device pixels
-    const nStrips = Math.max(0, ...panels.map((panel) => panel.tracks.length - 1));
-    this.painter = new Painter(header, this.palette, this.size, ratio, nStrips, this.showsGuesses);
-    this.inspector.setPanels(panels, this.palette);
-    this.#inspected = this.#markedAs = "";
+    this.painter = new Painter(header, this.palette, this.size, ratio, this.#nStrips, this.showsGuesses);
+    this.#repaint();
     this.cellWidth = this.painter.cellWidth / ratio;
     const lines = [...header.tile_places.map(([line]) => line), ...header.documents.map(({ line }) => line)];
     const lastLine = lines.reduce((most, line) => Math.max(most, line), 1) + 400; // or about that
@@ -1852,9 +1877,26 @@ export class TextView {
       const below = geometry.rowTop(tile, layout.rows[caret.position % tileChars], caret.panel) - scroll.top;
       if (below >= 0 && below < scroll.height) return { ...caret, below };
     }
-    const first = geometry.placeAt(scroll.top);
+    return this.place;
+  }
+
+  /** The first character of the first row that is seen, and how many pixels below the top it is; `null` if not known. */
+  get place() {
+    const first = this.geometry.placeAt(this.scroll.top);
     const starts = this.#layouts.get(first.tile)?.starts;
-    return starts ? { position: first.tile * tileChars + starts[first.row], panel: 0, below: -first.below } : null;
+    return starts ? { position: first.tile * this.header.tile_chars + starts[first.row], panel: 0, below: -first.below } : null;
+  }
+
+  /** Scroll to a place, which stays where the caret is. */
+  async showPlace(place) {
+    const turn = ++this.#turn;
+    const tile = Math.floor(place.position / this.header.tile_chars);
+    if (this.#isShapeStale) this.#shape();
+    if (!this.#layouts.has(tile)) this.scroll.to(this.geometry.top(tile));
+    await this.#layoutOf(tile);
+    if (turn !== this.#turn) return;
+    this.#restore({ panel: 0, ...place });
+    this.schedule();
   }
 
   #restore({ position, panel, below }) {
@@ -1971,13 +2013,18 @@ export class TextView {
     Object.assign(canvas.style, { top: `${geometry.titleHeight}px`, left: `${left}px` });
     painter.draw(block.context, data, this.panels[panel].tracks, firstRow, nRows, firstColumn, nColumns);
     block.title.textContent = titleOf(this.panels[panel], this.header);
-    this.#writeRows(block, data, left);
-    this.#writeLines(block, data);
+    const written = [spec.key, firstRow, nRows, firstColumn].join(" ");
+    if (block.written !== written) {
+      this.#writeRows(block, data, left);
+      this.#writeLines(block, data);
+      block.written = written;
+    }
     this.#nDrawn++;
   }
 
   #newBlock(spec) {
     const block = this.#pool.pop() ?? this.#emptyBlock();
+    block.written = "";
     const after = this.blocksInOrder().find((one) => one.top > spec.top);
     this.content.insertBefore(block.element, after?.element ?? null);
     block.title.hidden = this.panels.length < 2;

@@ -1,0 +1,141 @@
+// What is asked: the box for a hypothesis or a pattern, and its labels, which are drawn over the text at once.
+
+import { make } from "../view.js";
+import { isOvertaken } from "../api.js";
+import { CompletingBox } from "./completion.js";
+
+const TYPING_MS = 220; // after the last key: then the labels are asked for
+const PATIENCE_MS = 900; // after which it is said what is wrong with what was typed
+const WORD = /[\w.:-]*$/; // that is completed
+
+/** Return the hypothesis that a text means: `/\d+/` and `/\d+` are short for `regex:'\d+'`. */
+export function hypothesisOf(text) {
+  const typed = text.trim();
+  const pattern = /^\/(.+?)\/?$/s.exec(typed);
+  return pattern ? patternOf(pattern[1]) : typed;
+}
+
+/** Return how a pattern is spelled as a hypothesis: in quotes, within which they are doubled. */
+export function patternOf(pattern) {
+  return `regex:'${pattern.replaceAll("'", "''")}'`;
+}
+
+/** The names that may be meant by the word before the caret; the text as a pattern last. */
+export function hypothesisOptions(text, caret, hypotheses) {
+  const word = WORD.exec(text.slice(0, caret))[0];
+  const [before, after] = [text.slice(0, caret - word.length), text.slice(caret)];
+  const names = hypotheses.filter((one) => one.name.includes(word.toLowerCase()) && beginningOf(one) !== word);
+  names.sort((a, b) => Number(b.name.startsWith(word)) - Number(a.name.startsWith(word)));
+  const options = names.map((one) => ({ value: before + beginningOf(one) + after, label: one.spelling, detail: one.description }));
+  const typed = text.trim();
+  if (typed && !/^(\/|regex:|labels:)/.test(typed)) options.push({ value: patternOf(typed), label: `/${typed}/`, detail: "every match of this pattern" });
+  return options;
+}
+
+/** How a hypothesis is written: without the parameters that may be left out, up to those that may not. */
+function beginningOf({ name, spelling, in_file: isInFile }) {
+  return !isInFile && spelling.startsWith(`${name}:`) ? `${name}:` : name;
+}
+
+/** The labels of the hypothesis, for each recording that is shown. Emits `labels` when they have come or gone. */
+export class HypothesisLabels {
+  #byRecording = new Map();
+  #text = "";
+  #renewing = null;
+
+  constructor(app) {
+    this.app = app;
+    app.on("hypothesis", (text) => text !== this.#text && this.#askQuietly(text));
+    for (const name of ["recordings", "back"]) app.on(name, () => this.#askQuietly(app.state.get("hypothesis")));
+  }
+
+  /** What the server says of the labels for a recording: { id, name, kind, n_true, warnings, scale }; or `undefined`. */
+  of(recording) {
+    return this.#byRecording.get(recording);
+  }
+
+  /** Ask for the labels of a hypothesis, none if it is empty. Fails with a sentence if it cannot be read. */
+  async ask(text) {
+    const { app } = this;
+    const signal = app.latest("labels");
+    const recordings = text ? app.state.get("recordings") : [];
+    const answers = await Promise.all(recordings.map((recording) => app.api.post("labels", { recording, hypothesis: text }, { signal })));
+    if (signal.aborted) return;
+    this.#byRecording = new Map(recordings.map((recording, i) => [recording, answers[i]]));
+    this.#text = text;
+    app.state.set({ hypothesis: text }, { isStep: true });
+    app.emit("labels", this.of(app.recording) ?? null);
+  }
+
+  /** Ask once more for the labels that are shown, which the server does not keep any more. */
+  renew() {
+    this.#renewing ??= this.ask(this.#text).finally(() => (this.#renewing = null));
+    return this.#renewing;
+  }
+
+  async #askQuietly(text) {
+    try {
+      await this.ask(text);
+    } catch (error) {
+      if (!isOvertaken(error)) this.app.say(error.message, { isError: true });
+    }
+  }
+}
+
+/** The box in the bar. */
+export class HypothesisBox {
+  #timers = [];
+
+  constructor(app) {
+    this.app = app;
+    this.message = make("div", "box-message", { role: "status" });
+    this.box = new CompletingBox({
+      label: "Hypothesis or /pattern/",
+      placeholder: "Hypothesis or /pattern/",
+      key: "a",
+      className: "hypothesis-box",
+      optionsOf: (text, caret) => hypothesisOptions(text, caret, app.facts.hypotheses),
+      onChoose: (value) => this.#choose(value),
+      onType: (value) => this.#type(value),
+      isPart: (value) => value.endsWith(":"),
+    });
+    this.element = make("div", "hypothesis-choice", {}, this.box.element, this.message);
+    app.keys.add("Questions", ["a"], "a", "ask: a hypothesis, or a /pattern/", () => this.box.input.focus());
+    app.on("hypothesis", (text) => this.#show(text));
+    this.#show(app.state.get("hypothesis"));
+  }
+
+  #show(text) {
+    const isTyping = document.activeElement === this.box.input;
+    if (!isTyping || !text) this.box.input.value = text;
+    this.#say("");
+  }
+
+  #say(message) {
+    this.message.textContent = message;
+    this.box.input.setAttribute("aria-invalid", String(Boolean(message)));
+  }
+
+  #type(value) {
+    this.#timers.forEach(clearTimeout);
+    this.#say("");
+    this.#timers = [setTimeout(() => this.#ask(value, PATIENCE_MS - TYPING_MS), TYPING_MS)];
+  }
+
+  async #choose(value) {
+    this.#timers.forEach(clearTimeout);
+    this.box.input.value = hypothesisOf(value);
+    if (await this.#ask(value, 0)) this.app.panes.view.scroller.focus({ preventScroll: true });
+  }
+
+  /** Ask for the labels; what is wrong is said after a while, in case that more is typed. Returns whether they came. */
+  async #ask(value, patience) {
+    try {
+      await this.app.ask(hypothesisOf(value));
+      return true;
+    } catch (error) {
+      if (!isOvertaken(error)) this.#timers.push(setTimeout(() => this.#say(error.message), patience));
+      return false;
+    }
+  }
+}

@@ -1,0 +1,207 @@
+// The panel that answers a hypothesis: the units that follow it, at once from a quick look, then from the whole recording.
+
+import { grouped, make, numberText } from "../view.js";
+import { isOvertaken } from "../api.js";
+
+const SETTLED_MS = 150; // after labels have come: more may be typed
+const MOST_ROWS = 40;
+const CHANCE = { auc: 0.5, r: 0 };
+const LEAST = { auc: 0.4, r: -0.2 }; // where the bars begin, if all scores are above
+
+/** How well a unit does: the held-out score, or that of a quick look. */
+export function scoreOf(row, measure) {
+  return row.held_out ?? row[`held_out_${measure}`] ?? row.overall ?? row[`overall_${measure}`] ?? null;
+}
+
+/** What a row says of how well a unit holds within positions. */
+function withinPositions(row, measure) {
+  return row.within_position_groups ?? row[`${measure}_within_position_groups`] ?? null;
+}
+
+const shown = (value, digits = 3) => (value === null || value === undefined ? "–" : numberText(value, 10 ** -digits));
+
+export function panel(app) {
+  const ranking = new Ranking(app);
+  return { title: "Ask", element: ranking.element, show: () => ranking.ask() };
+}
+
+class Ranking {
+  #asked = ""; // the labels that have been ranked, or are
+  #timer = 0;
+
+  constructor(app) {
+    this.app = app;
+    this.heading = make("h2", "", {}, "Ask");
+    this.about = make("p", "muted about-labels");
+    this.progress = make("progress", "", { hidden: true, "aria-label": "Ranking the units", max: 1, value: 0 });
+    this.stage = make("p", "muted stage", { role: "status" });
+    this.warnings = make("ul", "warnings", { hidden: true, "aria-label": "Warnings" });
+    this.table = make("div", "ranking");
+    this.controls = make("div", "controls");
+    this.element = make("div", "panel-ask", {}, this.heading, this.about, this.stage, this.progress, this.warnings, this.table, this.controls);
+    app.on("labels", () => this.#settle());
+    app.on("unit", () => this.#markUnit());
+    this.#explain();
+  }
+
+  #settle() {
+    clearTimeout(this.#timer);
+    this.app.abort("rank");
+    this.#timer = setTimeout(() => this.ask(), SETTLED_MS);
+  }
+
+  #explain() {
+    this.heading.textContent = "Ask";
+    this.about.textContent = "Type a hypothesis or a /pattern/ above (a): its labels are drawn over the text, and the units that follow them are listed here.";
+    this.stage.textContent = "";
+    this.#showWarnings([]);
+    this.table.replaceChildren();
+    this.controls.replaceChildren();
+    this.progress.hidden = true;
+  }
+
+  /** Rank the units by the labels of the state, unless that has been done, or nobody sees it. */
+  async ask() {
+    const { app } = this;
+    const labels = app.labelsOf(app.recording);
+    const key = labels ? `${app.recording} ${labels.id}` : "";
+    if (app.state.get("panel") !== "ask" || key === this.#asked) return;
+    this.#asked = key;
+    if (!labels) return void this.#explain();
+    const signal = app.latest("rank");
+    this.#begin(labels);
+    try {
+      await app.api.stream("rank", { recording: app.recording, labels: labels.id }, (message) => !signal.aborted && this.#take(message), { signal });
+      if (!signal.aborted) this.progress.hidden = true;
+    } catch (error) {
+      if (this.#asked === key) this.#asked = "";
+      if (isOvertaken(error)) return;
+      this.progress.hidden = true;
+      this.stage.textContent = error.message;
+    }
+  }
+
+  #begin(labels) {
+    this.heading.textContent = labels.name;
+    const { n_chars: nChars } = this.app.facts.recordings[this.app.recording].header;
+    const n = labels.n_true;
+    this.about.textContent = n === null || n === undefined ? labels.kind : `True at ${grouped(n)} of ${grouped(nChars)} characters, ${shown((100 * n) / nChars, 1)}\u00a0%`;
+    this.stage.textContent = "a quick look …";
+    this.#showWarnings(labels.warnings ?? []);
+    this.labelWarnings = labels.warnings ?? [];
+    this.table.classList.add("stale");
+    this.controls.replaceChildren();
+    this.progress.hidden = false;
+    this.progress.removeAttribute("value");
+  }
+
+  #take(message) {
+    if (message.quick) {
+      const rows = Array.isArray(message.quick) ? message.quick : message.quick.rows;
+      this.#showRows(rows, [], true);
+      this.stage.textContent = "Hidden states and cells first; intervals and all sites follow";
+    } else if (message.progress) {
+      const [done, all] = message.progress;
+      this.progress.value = all ? done / all : 0;
+    } else if (message.result) {
+      const { rows, controls = [], warnings = [] } = message.result;
+      this.#showRows(rows, controls, false);
+      this.#showControls(controls, rows);
+      this.#showWarnings([...new Set([...this.labelWarnings, ...warnings])]);
+      this.stage.textContent = summaryOf(message.result);
+    }
+  }
+
+  #showWarnings(sentences) {
+    this.warnings.replaceChildren(...sentences.map((sentence) => make("li", "", {}, sentence)));
+    this.warnings.hidden = !sentences.length;
+  }
+
+  // ---- The table
+
+  #showRows(rows, controls, isQuick) {
+    const measure = rows[0]?.measure ?? (rows[0] && Object.keys(rows[0]).some((name) => name.endsWith("_r")) ? "r" : "auc");
+    const lows = rows.map((row) => row.low ?? scoreOf(row, measure)).filter((value) => value !== null);
+    const range = [Math.min(LEAST[measure], ...lows, ...controls.map(({ held_out: score }) => score ?? 1)), 1];
+    const name = measure === "auc" ? "AUC" : "r";
+    const hasClass = rows.some((row) => row.class);
+    const heads = [
+      ["Unit", "", ""],
+      ...(hasClass ? [["Class", "", "The class that the unit tells from the rest"]] : []),
+      [name, "number", "On held-out characters, sign-aligned on the training characters"],
+      [isQuick ? "" : "95 % interval", "interval", ""],
+      [isQuick ? "" : "by position", "number", "The same among characters of the same eighth of the text"],
+      ["", "", ""],
+    ];
+    const head = make("tr", "", {}, ...heads.map(([text, className, title]) => make(text ? "th" : "td", className, text ? { scope: "col", title } : {}, text)));
+    const body = rows.slice(0, MOST_ROWS).map((row) => this.#rowOf(row, measure, range, controls, hasClass, isQuick));
+    this.table.replaceChildren(make("table", "", {}, make("thead", "", {}, head), make("tbody", "", {}, ...body)));
+    this.table.classList.remove("stale");
+    if (!rows.length) this.table.replaceChildren(make("p", "muted", {}, "no unit could be ranked"));
+    this.#markUnit();
+  }
+
+  #rowOf(row, measure, range, controls, hasClass, isQuick) {
+    const { app } = this;
+    const unit = make("button", "link", { type: "button", title: `Show ${row.unit}` }, row.unit);
+    unit.addEventListener("click", () => app.showUnit(row.unit));
+    const direction = row.direction < 0 ? make("span", "direction", { title: "lower where the label is higher" }, "−") : row.direction > 0 ? make("span", "direction", { title: "higher where the label is higher" }, "+") : "";
+    const score = scoreOf(row, measure);
+    const line = make(
+      "tr", "", {},
+      make("th", "unit", { scope: "row" }, unit),
+      ...(hasClass ? [make("td", "class", {}, row.class ?? "")] : []),
+      make("td", "number score", {}, shown(score)),
+      make("td", "interval", {}, isQuick ? "" : intervalBar(row, score, measure, range, controls)),
+      make("td", "number", {}, isQuick ? "" : shown(withinPositions(row, measure))),
+      make("td", "sign", {}, direction),
+    );
+    line.dataset.unit = row.unit;
+    return line;
+  }
+
+  #markUnit() {
+    for (const line of this.table.querySelectorAll("tbody tr")) {
+      const isShown = line.dataset.unit === this.app.unit;
+      line.classList.toggle("current", isShown);
+      if (isShown) line.setAttribute("aria-current", "true");
+      else line.removeAttribute("aria-current");
+    }
+  }
+
+  #showControls(controls, rows) {
+    if (!controls.length) return;
+    const lines = controls.map(({ name, held_out: score, low, high }) => {
+      const interval = low === null || low === undefined ? "" : ` (${shown(low)} to ${shown(high)})`;
+      return make("div", "control", {}, make("span", "name", {}, name), make("span", "number", {}, `${shown(score)}${interval}`));
+    });
+    const title = rows.length ? "Without the model, from" : "Controls, from";
+    this.controls.replaceChildren(make("h3", "", {}, title), ...lines, make("p", "muted", {}, "Marked in each interval: what a unit knows is what it adds to these."));
+  }
+}
+
+function summaryOf({ rows, n_units: nUnits, n_train: nTrain, n_test: nTest }) {
+  if (nUnits === undefined) return "The whole recording, all sites";
+  return `The best ${grouped(rows.length)} of ${grouped(nUnits)} units, on ${grouped(nTest)} held-out characters after ${grouped(nTrain)} of training`;
+}
+
+/** The interval of a score as a bar, with a dot for the score and lines for chance and the controls; and its ends as text. */
+function intervalBar({ low, high }, score, measure, [least, most], controls) {
+  const place = (value) => `${(100 * (Math.min(Math.max(value, least), most) - least)) / (most - least)}%`;
+  const at = (className, value, title = "") => {
+    const mark = make("span", className, { title });
+    mark.style.left = place(value);
+    return mark;
+  };
+  const hasInterval = low !== null && low !== undefined;
+  const text = hasInterval ? `${shown(low)} to ${shown(high)}` : "no interval";
+  const bar = make("span", "interval-bar", { role: "img", "aria-label": text, title: text }, at("chance", CHANCE[measure]));
+  for (const { name, held_out: value } of controls) if (value !== null && value !== undefined) bar.append(at("control-mark", value, `${name} ${shown(value)}`));
+  if (hasInterval) {
+    const span = at("span", low);
+    span.style.width = `calc(${place(high)} - ${place(low)})`;
+    bar.append(span);
+  }
+  if (score !== null) bar.append(at("dot", score));
+  return bar;
+}
