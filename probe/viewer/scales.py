@@ -65,6 +65,13 @@ class Scale:
         values = self.offset + levels * self.step
         return np.where(levels == MISSING, np.nan, np.round(values) if self.is_whole else values)
 
+    def levels(self, values: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """(n_chars,) the nearest levels of values, 0 to 254; `MISSING` where they are not finite numbers.
+
+        Values beyond the ends of the scale have the levels of these.
+        """
+        return _levels(_bounded(values), self)
+
     def colours(self, levels: NDArray[np.uint8]) -> NDArray[np.intp]:
         """(n_chars,) the index of each level's colour in the table of the kind, 0 to 254; of missing ones, 0.
 
