@@ -84,6 +84,29 @@ def test_a_contrast_is_the_mean_of_the_aucs_of_passages(planted: Path) -> None:
     assert answer.n_units == 9
 
 
+@pytest.mark.parametrize("places", [slice(40, 55), slice(0, 1), slice(0, 99)])
+def test_aucs_of_a_passage_count_ties_half(rng: np.random.Generator, places: slice) -> None:
+    """Of values of both signs and both zeros, with and without ties, and of units that never change."""
+    values = rng.normal(size=(100, 6)).astype("f4")
+    values[:, 2:4] = values[:, 2:4].round()
+    values[:, 3] *= rng.choice([-1, 1], 100)  # zeros of both signs
+    values[:, 4] = 0.5
+    values[7, 5] = np.nan
+    source = Session(Arrays({SITE: values}, "a" * 100))
+    answer = contrast(source, [(places.start, places.stop)], top=6, n_controls=0)
+    told = {unit.unit: unit.auc for unit in answer.units}
+    margin = min(max(places.stop - places.start, 20), 200)
+    near = slice(max(places.start - margin, 0), places.stop + margin)
+    is_inside = np.zeros(100, bool)
+    is_inside[places] = True
+    for number in range(5):
+        expected = roc_auc_score(is_inside[near], values[near, number])
+        assert told[f"{SITE}/{number}"] == pytest.approx(expected, abs=1e-12), number
+    if near.start <= 7:
+        assert np.isnan(told[f"{SITE}/5"])
+        assert answer.units[-1].unit == f"{SITE}/5"
+
+
 def test_one_passage_has_no_interval_and_says_so(planted: Path) -> None:
     with Session(planted) as session:
         answer = contrast(session, [(3000, 3012)])
@@ -149,9 +172,10 @@ def test_against_the_text_the_numbers_are_those_of_the_command(planted: Path, ru
     printed = rows(out)
     assert [row["unit"] for row in answer.rows] == [row["unit"] for row in printed]
     for row, other in zip(as_plain_json(answer)["rows"], printed, strict=True):
+        assert {"held_out_auc", "low", "high", "q", "p_max"} < set(row)
         for key, cell in row.items():
             if key != "hypothesis":
-                assert cell == pytest.approx(other[key], nan_ok=True), key
+                assert cell == (other[key] if isinstance(cell, str) else pytest.approx(other[key])), key
     assert answer.is_held_out
 
 
@@ -225,6 +249,15 @@ def test_similar_passages_take_values_from_elsewhere() -> None:
     values = steps(1000, [(100, 120), (200, 220)])
     answer = similar_passages(noise(1000), [(100, 120)], [f"{SITE}/0"], values_of=lambda unit: values[:, unit.index])
     assert [(passage.start, passage.stop) for passage in answer.passages] == [(200, 220)]
+
+
+def test_similar_passages_are_found_among_recorded_characters() -> None:
+    """Of every other character from 50 on."""
+    values = steps(1000, [(100, 120), (204, 224), (601, 641)])
+    source = Arrays({SITE: values}, selection=Selection(50, 1000, 2), documents=[600, 400])
+    answer = similar_passages(Session(source), [(100, 120)], [f"{SITE}/0"])
+    assert sorted((passage.start, passage.stop) for passage in answer.passages) == [(204, 223), (602, 641)]
+    assert answer.n_found == answer.n_painted_found + 1 == 2
 
 
 def test_units_that_do_not_follow_what_was_painted_are_said_not_to() -> None:
@@ -302,5 +335,7 @@ def test_a_progress_ends_the_work() -> None:
 
     with pytest.raises(GoneError):
         contrast(noise(2000), [(5, 10)], progress=stop)
+    with pytest.raises(GoneError):
+        similar_passages(noise(2000), [(5, 10)], [f"{SITE}/0"], progress=stop)
     with pytest.raises(GoneError):
         against_text(noise(2000), [(5, 10), (1900, 1910)], progress=stop)

@@ -2,12 +2,14 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from planting import random_model
 from quote_cell import cell_of, log_prob_of_quote, losses_of, quote_model, quote_text
 
@@ -24,7 +26,7 @@ from analyses.errors import AnalysisError
 from analyses.session import Session
 from hypotheses.registry import get
 from probe.explorer.questions.changing import changed, depends
-from probe.explorer.questions.trying import Scales, SiteScales, scales_of, try_text
+from probe.explorer.questions.trying import Scales, levels_of, try_text
 from probe.viewer.making import text_view
 from probe.viewer.scales import MISSING, Scale, diverging
 
@@ -32,10 +34,21 @@ CELL = Site.of(0, "cell")
 TEXT = 'ab "aab" b"ba" a'
 
 
+class Scaled(NamedTuple):
+    """Scales of the units of a site."""
+
+    offsets: NDArray[np.float64]
+    steps: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scales: Sequence[Scale]) -> "Scaled":
+        return cls(np.array([scale.offset for scale in scales]), np.array([scale.step for scale in scales]))
+
+
 def wide_scales(model: CharRNN, reach: float = 2.0) -> Scales:
     """From −reach to reach for every unit."""
     scale = Scale(kind="diverging", offset=-reach, step=2 * reach / 254)
-    return scales_of(model.sites, lambda unit: scale)
+    return {site: Scaled.of([scale] * n_units) for site, n_units in model.sites.items()}
 
 
 def as_plain_json(answer: Any) -> Any:
@@ -75,10 +88,13 @@ def test_a_typed_text_looks_as_the_view_shows_it() -> None:
     units = [Unit(Site.of(1, "cell"), 3), Unit(Site.of(0, "forget_gate"), 7)]
     view = text_view(Session(live), units=units, loss=True, guesses=True, n_chars=300)
     by_name = {track.name: track for track in view.tracks}
-    scale = Scale(kind="diverging", offset=-1, step=2 / 254)
-    answer = try_text(
-        model, text, scales_of(model.sites, lambda unit: by_name[str(unit)].scale if unit in units else scale)
-    )
+    other = Scale(kind="diverging", offset=-1, step=2 / 254)
+    scale_of = {unit: by_name[str(unit)].scale for unit in units}
+    scales = {
+        site: Scaled.of([scale_of.get(Unit(site, index), other) for index in range(n_units)])
+        for site, n_units in model.sites.items()
+    }
+    answer = try_text(model, text, scales)
     assert view.guesses is not None
     assert answer.guessed == view.guesses.characters
     np.testing.assert_array_equal(answer.guess_ids, view.guesses.ids)
@@ -101,18 +117,17 @@ def test_only_the_sites_that_are_asked_for_are_told() -> None:
 
 
 def test_values_beyond_a_scale_have_its_ends_and_nan_has_none() -> None:
-    scales = SiteScales(np.array([0.0, 10.0]), np.array([1.0, 0.5]))
-    levels = scales.levels(np.array([[-5.0, 10.0], [300.0, 11.0], [np.nan, 1e9]]))
+    scales = Scaled(np.array([0.0, 10.0]), np.array([1.0, 0.5]))
+    levels = levels_of(np.array([[-5.0, 10.0], [300.0, 11.0], [np.nan, 1e9]]), scales)
     assert levels.tolist() == [[0, 254, MISSING], [0, 2, 254]]
     assert levels.dtype == np.uint8
-    assert scales.ranges.tolist() == [254, 127]
 
 
 def test_levels_agree_with_the_viewers_own() -> None:
     values = np.random.default_rng(0).normal(size=(500, 3))
     made = [diverging(column, 0.0) for column in values.T]
-    scales = SiteScales(np.array([scale.offset for _, scale in made]), np.array([scale.step for _, scale in made]))
-    np.testing.assert_array_equal(scales.levels(values), [levels for levels, _ in made])
+    scales = Scaled.of([scale for _, scale in made])
+    np.testing.assert_array_equal(levels_of(values, scales), [levels for levels, _ in made])
 
 
 def test_hypotheses_label_a_typed_text(tmp_path: Path) -> None:

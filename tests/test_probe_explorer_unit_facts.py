@@ -74,6 +74,15 @@ def test_the_time_constant_is_that_of_the_profile(rng: np.random.Generator) -> N
     assert f"{answer.time_constant:.3g} characters" in answer.sentence
 
 
+def test_the_time_constant_is_that_of_the_command(planted: Path, run: Command) -> None:
+    with Session(planted) as session:
+        answer = unit_facts.memory(unit_facts.read_unit(session, UNIT))
+    status, out, err = run("units", "in_comment", planted, "--sites", str(UNIT.site), "--json")
+    assert status == 0, err
+    [printed] = [row["time_constant"] for row in rows(out) if row.get("unit") == str(UNIT)]
+    assert answer.time_constant == pytest.approx(printed, rel=1e-9)
+
+
 def test_a_memory_beyond_the_longest_lag_is_said_so() -> None:
     values = np.sin(np.arange(20_000) / 5000)[:, None].astype("f4")
     answer = unit_facts.memory(unit_facts.read_unit(Session(Arrays({SITE: values})), "0/hidden/0"))

@@ -11,6 +11,7 @@ from activations.units import Unit
 from analyses.errors import AnalysisError
 from probe.explorer.questions.plain_values import Answer
 from probe.explorer.questions.trying import (
+    HIGHEST,
     AnyModel,
     Scales,
     live_of_text,
@@ -160,7 +161,7 @@ def changed(model: AnyModel, text: str, position: int, character: str, scales: S
     )
     loss = losses(live, slice(0, 2 * n), predictions)
     of_loss = np.full(2 * n, np.nan) if loss is None else loss.values
-    ranges = np.concatenate([scales[site].ranges for site in sites])
+    ranges = np.concatenate([HIGHEST * scales[site].steps for site in sites])
     return Change(
         position=position,
         before=text[position],

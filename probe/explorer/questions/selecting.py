@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from activations.progress import Progress, no_progress
 from activations.site_names import AnySites
@@ -30,6 +29,7 @@ TOP = 20
 N_CONTROLS = 19
 SELECTION = "selection"
 """What painted passages are called where they stand for a hypothesis."""
+_N_SHIFTS = 99  # as `probe rank` compares with
 _MOST_READ = 2_000  # passages, drawn evenly from more
 _MOST_CONTROL_WINDOWS = 400
 _FEWEST_CONTROLS = 5
@@ -235,7 +235,7 @@ def against_text(
         target = target_of_labels(session.corpus, SELECTION, labels, selection=session.selection)
     except ConstantLabelsError:
         return _without_held_out(session, selection, labels, chosen, top, progress)
-    ranking = rank(session, target, sites=chosen, progress=progress)
+    ranking = rank(session, target, sites=chosen, shifts=_N_SHIFTS, n_intervals=top, progress=progress)
     return AgainstText(rows=tuple(ranking.rows(top)), is_held_out=True, notes=ranking.notes)
 
 
@@ -255,12 +255,12 @@ def _compare(session: Session, selection: Painted, sites: Sequence[Site], advanc
         rows = np.sort(np.concatenate([_thinned(is_inside), np.flatnonzero(is_around)]))
         if is_inside.any() and is_around.any():
             by_site = session.read(sites, start, stop)
-            values = np.concatenate([by_site[site][rows] for site in sites], axis=1, dtype=np.float64)
+            values = np.concatenate([by_site[site][rows] for site in sites], axis=1, dtype=np.float32)
             is_inside = is_inside[rows]
             aucs.append(_aucs(values, is_inside))
-            inside += values[is_inside].sum(axis=0)
-            around += values[~is_inside].sum(axis=0)
-            squares += (values**2).sum(axis=0)
+            inside += values[is_inside].sum(axis=0, dtype=np.float64)
+            around += values[~is_inside].sum(axis=0, dtype=np.float64)
+            squares += np.einsum("ij,ij->j", values, values, dtype=np.float64)
             n += [int(is_inside.sum()), int((~is_inside).sum())]
         advance()
     return _Compared(np.array(aucs), inside, around, squares, n) if aucs else None
@@ -272,11 +272,23 @@ def _thinned(is_chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
     return indices[:: -(-len(indices) // _MOST_ROWS) or 1]
 
 
-def _aucs(values: Array, is_inside: NDArray[np.bool_]) -> Array:
-    """(n_units,) AUCs of (n_chars, n_units) values inside against the others, ties counted half."""
+def _aucs(values: NDArray[np.float32], is_inside: NDArray[np.bool_]) -> Array:
+    """(n_units,) AUCs of (n_chars, n_units) values inside against the others, ties counted half; NaN if one is NaN.
+
+    Values are sorted as whole numbers of the same order, whose last bit says which are inside: once with those after
+    equal others, and once before these, so that the mean of both counts ties half. That takes a third of the time of
+    `scipy.stats.rankdata`.
+    """
     n_inside = int(is_inside.sum())
-    ranks = rankdata(values, axis=0)[is_inside].sum(axis=0)
-    return np.asarray((ranks / n_inside - (n_inside + 1) / 2) / (len(values) - n_inside))
+    n_around = len(is_inside) - n_inside
+    bits = np.ascontiguousarray((values + np.float32(0)).T).view(np.int32).astype(np.int64)  # 0 has one sign only
+    in_order = 2 * np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    sums = np.zeros(len(in_order))
+    for last_bit in (1, 0):
+        is_last_bit = np.sort(in_order + (is_inside == bool(last_bit)), axis=1) & 1
+        sums += (is_last_bit == last_bit) @ np.arange(1.0, len(is_inside) + 1)
+    aucs = (sums / (2 * n_inside) - (n_inside + 1) / 2) / n_around
+    return np.where(np.isnan(values).any(axis=0), np.nan, aucs)
 
 
 def _best(compared: _Compared) -> float:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.progress import Progress, counting, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
-from activations.units import Unit
+from activations.units import Unit, in_order
 from analyses.errors import AnalysisError
 from analyses.named_parts import units_among
-from analyses.ranking.explaining.one_unit import OneUnit
 from analyses.session import Session
 from probe.explorer.questions.painted import LEAST_MARGIN, AnySpans, Painted, painted
 from probe.explorer.questions.plain_values import Answer
@@ -92,10 +92,27 @@ class _Runs(NamedTuple):
         return _Runs(self.starts[which], self.stops[which])
 
 
-def values_of_units(session: Session) -> ValuesOf:
-    """Return a function that reads a whole unit from a source, which reads all units of its site for it."""
+def read_units(session: Session, units: Sequence[Unit], progress: Progress = no_progress) -> list[NDArray[np.floating]]:
+    """Read whole units of a source in one reading of their sites.
+
+    Args:
+        session: The source.
+        units: The units.
+        progress: Called with the characters read, and their number.
+
+    Returns:
+        (n_rows,) values of each unit at the recorded characters.
+    """
     used = session.selection
-    return lambda unit: OneUnit(session, unit).values()[used.start : used.stop : used.every]
+    columns = [np.empty(used.n_chars, session.dtype(unit.site)) for unit in units]
+    advance = counting(progress, used.n_chars)
+    for block in session.blocks(in_order(session.sites, [unit.site for unit in units])):
+        first = used.row(block.start)
+        for unit, column in zip(units, columns, strict=True):
+            values = block.values[unit.site][:, unit.index]
+            column[first : first + len(values)] = values
+        advance(block.n_chars)
+    return columns
 
 
 def similar_passages(
@@ -105,6 +122,7 @@ def similar_passages(
     *,
     n_passages: int = MOST_PASSAGES,
     values_of: ValuesOf | None = None,
+    progress: Progress = no_progress,
 ) -> SimilarPassages:
     """Find passages in which one to three units, or all of them together, do what they do in painted ones.
 
@@ -119,6 +137,7 @@ def similar_passages(
         units: The units, such as the first of `contrast`.
         n_passages: Number of passages to return, at most 50.
         values_of: Returns the values of a unit at all recorded characters; None reads them from the source.
+        progress: Called with the characters read, and their number, if they are read from the source.
 
     Raises:
         AnalysisError: If nothing is painted or recorded there, there are no units or too many, or they do not differ.
@@ -128,8 +147,9 @@ def similar_passages(
         raise AnalysisError(f"{len(chosen)} units are named; similar passages are those of 1 to {MOST_UNITS}")
     selection, used = painted(session.corpus, spans), session.selection
     inside, around = _rows_of_painted(selection, used)
-    read = values_of or values_of_units(session)
-    signal = np.mean([_scaled(read(unit), inside, around, unit) for unit in chosen], axis=0)
+    columns = read_units(session, chosen, progress) if values_of is None else [values_of(unit) for unit in chosen]
+    scaled = [_scaled(column, inside, around, unit) for column, unit in zip(columns, chosen, strict=True)]
+    signal = np.mean(scaled, axis=0)
     lengths = np.diff(selection.spans)[:, 0] / used.every
     borders = used.rows(session.corpus.starts)
     is_on = _bridged(signal > 0, int(np.median(lengths) / 10), borders)

@@ -1,8 +1,8 @@
 """Typed text: what every unit does at each character of it, what the model predicts, and what hypotheses say."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from activations.reading.live import LiveActivations
 from activations.site_names import AnySites
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import rule_of
-from activations.units import Site, Unit
+from activations.units import Site
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among
 from analyses.session import Session
@@ -27,54 +27,36 @@ from probe.viewer.scales import MISSING, Scale
 from probe.viewer.tracks import guesses_of, label_values, losses, quantised
 
 MOST_CHARS = 20_000
-_HIGHEST = MISSING - 1
+HIGHEST = MISSING - 1
+"""The highest level of a value."""
 _STAND_IN = " "
 
 AnyModel = CharRNN | CharModel
 ByKind = Mapping[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SiteScales:
-    """The scales of all units of a site, so that they are quantised together.
-
-    Attributes:
-        offsets: (n_units,) the value of level 0 of each unit.
-        steps: (n_units,) the difference of the values of neighbouring levels.
-    """
-
-    offsets: NDArray[np.float64]
-    steps: NDArray[np.float64]
-
-    def levels(self, values: NDArray[np.floating]) -> NDArray[np.uint8]:
-        """(n_units, n_chars) levels 0 to 254 of (n_chars, n_units) values; 255 for what is no number."""
-        nearest = np.floor((values.astype(np.float64) - self.offsets) / self.steps + 0.5)
-        clipped = np.clip(np.nan_to_num(nearest, nan=MISSING), 0, _HIGHEST)
-        return np.ascontiguousarray(np.where(np.isnan(nearest), MISSING, clipped).astype(np.uint8).T)
+class SiteScales(Protocol):
+    """The scales of all units of a site, so that they are quantised together."""
 
     @property
-    def ranges(self) -> NDArray[np.float64]:
-        """(n_units,) how far the highest level is from the lowest."""
-        return self.steps * _HIGHEST
+    def offsets(self) -> NDArray[np.float64]:
+        """(n_units,) the value of level 0 of each unit."""
+        ...
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """(n_units,) the difference of the values of neighbouring levels, above 0."""
+        ...
 
 
 Scales = Mapping[Site, SiteScales]
 
 
-def scales_of(sites: Mapping[Site, int], scale_of: Callable[[Unit], Scale]) -> Scales:
-    """Return the scales of all units of sites, which serve as long as a recording is shown.
-
-    Args:
-        sites: The sites, and the number of units of each.
-        scale_of: Returns the scale of a unit.
-    """
-    by_site = {}
-    for site, n_units in sites.items():
-        scales = [scale_of(Unit(site, index)) for index in range(n_units)]
-        by_site[site] = SiteScales(
-            np.array([scale.offset for scale in scales]), np.array([scale.step for scale in scales])
-        )
-    return by_site
+def levels_of(values: NDArray[np.floating], scales: SiteScales) -> NDArray[np.uint8]:
+    """(n_units, n_chars) levels 0 to 254 of (n_chars, n_units) values; 255 for what is no number."""
+    nearest = np.floor((values.astype(np.float64) - scales.offsets) / scales.steps + 0.5)
+    clipped = np.clip(np.nan_to_num(nearest, nan=MISSING), 0, HIGHEST)
+    return np.ascontiguousarray(np.where(np.isnan(nearest), MISSING, clipped).astype(np.uint8).T)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,7 +114,7 @@ def try_text(
     Args:
         model: The model.
         text: The text, of 1 to 20,000 characters.
-        scales: The scales of the units, see `scales_of`.
+        scales: The scales of the units of each site.
         hypotheses: What else is said of the text; one that fails has its sentence.
         sites: The sites whose units are told; None is all that have scales.
 
@@ -148,7 +130,7 @@ def try_text(
     guesses, loss = guesses_of(live, whole, predictions), losses(live, whole, predictions)
     return Tried(
         n_chars=len(text),
-        levels={site: scales[site].levels(values[site]) for site in chosen},
+        levels={site: levels_of(values[site], scales[site]) for site in chosen},
         losses=np.full(len(text), np.nan) if loss is None else loss.values,
         guessed=() if guesses is None else guesses.characters,
         guess_ids=np.zeros((len(text), 0), np.uint16) if guesses is None else guesses.ids,
