@@ -266,6 +266,20 @@ def test_units_that_do_not_follow_what_was_painted_are_said_not_to() -> None:
     assert any("not follow what was painted" in note for note in answer.notes)
 
 
+def test_similar_passages_are_off_where_a_unit_is_no_number() -> None:
+    values = steps(1000, [(100, 120), (200, 220), (300, 320)])
+    values[205:207, 0] = np.nan
+    values[500, 0] = np.inf
+    answer = similar_passages(noise(1000), [(100, 120)], [f"{SITE}/0"], values_of=lambda unit: values[:, unit.index])
+    assert (300, 320) in [(passage.start, passage.stop) for passage in answer.passages]
+    assert answer.share_on == pytest.approx(0.06, abs=0.003)
+    values[100:120, 0] = np.nan
+    with pytest.raises(AnalysisError, match="no numbers"):
+        similar_passages(noise(1000), [(100, 120)], [f"{SITE}/0"], values_of=lambda unit: values[:, unit.index])
+    with pytest.raises(AnalysisError, match="the same mean"):
+        similar_passages(noise(1000), [(100, 120)], [f"{SITE}/0"], values_of=lambda unit: np.ones(1000))
+
+
 def test_similar_passages_need_one_to_three_units() -> None:
     with pytest.raises(AnalysisError, match="1 to 3"):
         similar_passages(noise(1000), [(5, 10)], [f"{SITE}/{number}" for number in range(4)])

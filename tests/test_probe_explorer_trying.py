@@ -17,6 +17,7 @@ from activations.errors import ActivationError
 from activations.interventions import clamp
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.intervening import intervene
+from activations.reading.gradients import input_gradients
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
@@ -221,6 +222,20 @@ def test_gradients_are_finite_differences(cell: str) -> None:
     assert answer.norms[position + 1] == 0
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru_reset_before"])
+def test_only_the_last_thousand_characters_are_differentiated(cell: str) -> None:
+    """The state before is as it is, so that the others have the same gradients."""
+    model = random_model("abcdef", cell=cell, n_layers=2)
+    text = "".join(np.random.default_rng(0).choice(list("abcdef"), 1300))
+    answer = depends(model, text, 1099)
+    live = LiveActivations(model, Corpus.from_texts([text]))
+    whole = input_gradients(live, 1099)
+    np.testing.assert_allclose(answer.norms[100:], whole.norms[100:], rtol=1e-4, atol=1e-12)
+    assert (answer.norms[:100] == 0).all()
+    assert answer.character == whole.token
+    assert "last 1,000" in answer.notes[1]
+
+
 def test_backwards_a_prediction_depends_on_later_characters() -> None:
     model = fading_model()
     model.reading_rule = ReadingRule(backwards=True)
@@ -246,6 +261,8 @@ def test_what_gradients_cannot_be_made_of_is_refused() -> None:
         depends(model, "abc", 3)
     with pytest.raises(ActivationError, match="does not know"):
         depends(model, "abc", 1, "€")
+    with pytest.raises(ActivationError, match="does not know"):
+        depends(model, "abc", 1, "ab")
     with intervene(model, "0/hidden", clamp(0.5)), pytest.raises(ActivationError, match="without interventions"):
         depends(model, "abc", 1)
 

@@ -22,6 +22,7 @@ from analyses.profiling.unit_profile import unit_profile
 from analyses.ranking.explaining.explanation import explain
 from analyses.session import Session
 from probe.explorer.questions import unit_facts
+from probe.explorer.questions.plain_values import plain
 from probe.explorer.questions.unit_weights import unit_weights
 
 UNIT = PLANTED["in_comment"]
@@ -201,6 +202,17 @@ def test_a_progress_ends_the_work(planted: Path) -> None:
 def test_a_unit_that_is_not_there_is_named(planted: Path) -> None:
     with Session(planted) as session, pytest.raises(AnalysisError, match="1/hidden"):
         unit_facts.read_unit(session, Unit(UNIT.site, SITES[UNIT.site]))
+
+
+def test_values_become_what_json_holds() -> None:
+    activations = np.random.default_rng(0).normal(size=(1000, 2)).astype("f4")
+    explanation = explain(Session(Arrays({SITE: activations}, "ab" * 500)), "0/hidden/0", ["vowel"])
+    values = {"unit": UNIT, "none": None, "numbers": np.array([1.5, np.nan]), "levels": np.array([1, 2], np.uint8)}
+    assert plain(values) == {"unit": str(UNIT), "none": None, "numbers": [1.5, None], "levels": "AQI="}
+    assert plain((True, np.float32(np.inf), Path("a"), {1, 2})) == [True, None, "a", [1, 2]]
+    assert plain(explanation)[0]["hypothesis"] == "vowel"
+    with pytest.raises(TypeError, match="object"):
+        plain(object())
 
 
 def weights_by_name(weights: Any) -> dict[str, float]:

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.reading.gradients import input_gradients
+from activations.reading.live import LiveActivations
 from activations.units import Unit
 from analyses.errors import AnalysisError
+from analyses.threads import one_thread_each
 from probe.explorer.questions.plain_values import Answer
 from probe.explorer.questions.trying import (
     HIGHEST,
@@ -23,6 +25,8 @@ from probe.viewer.scales import sequential
 from probe.viewer.tracks import losses
 
 TOP = 12
+MOST_BACK = 1_000
+"""Tokens, up to a prediction, on which its dependence is measured."""
 MOST_STEPS = 400
 """Characters of a curve that are told; what lasts longer is only counted."""
 
@@ -38,7 +42,7 @@ class Dependence(Answer):
         character: The predicted character, or token, whose log probability is differentiated.
         probability: Its probability.
         norms: (n_chars,) norm of the gradient of that log probability with respect to each character's input vector, in
-            nats per 1; 0 for characters that are read later.
+            nats per 1; 0 for characters that are read later, or more than 1,000 tokens before.
         levels: (n_chars,) uint8 the same on a scale from 0 up.
         scale: What the levels mean.
         notes: Sentences on what this shows.
@@ -68,7 +72,8 @@ def depends(model: AnyModel, text: str, position: int, character: str | None = N
     """
     live = live_of_text(model, [text])
     token = None if character is None else live.vocabulary.unnamed(character)
-    measured = input_gradients(live, position, token)
+    with one_thread_each():  # of steps so small, several threads would spend their time waiting for each other
+        measured = input_gradients(live, position, token, n_tokens=MOST_BACK)
     levels, scale = sequential(measured.norms, low=0.0)
     return Dependence(
         position=position,
@@ -77,11 +82,16 @@ def depends(model: AnyModel, text: str, position: int, character: str | None = N
         norms=measured.norms.astype(np.float64),
         levels=levels,
         scale=scale_as_json(scale),
-        notes=(
-            "a gradient says what a small change would do; what another character does is seen by changing it",
-            *notes_on_reading(live),
-        ),
+        notes=tuple(_notes_on_dependence(live)),
     )
+
+
+def _notes_on_dependence(live: LiveActivations) -> list[str]:
+    """Say what gradients show, and what not."""
+    notes = ["a gradient says what a small change would do; what another character does is seen by changing it"]
+    if len(live.corpus) > MOST_BACK:
+        notes.append(f"only the last {MOST_BACK:,} characters, or tokens, up to the prediction are measured")
+    return [*notes, *notes_on_reading(live)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -201,12 +201,15 @@ def _rows_of_painted(selection: Painted, used: Selection) -> tuple[NDArray[np.bo
 def _scaled(
     values: NDArray[np.floating], inside: NDArray[np.bool_], around: NDArray[np.bool_], unit: Unit
 ) -> NDArray[np.float64]:
-    """(n_rows,) values of a unit, scaled to a mean of +.5 inside and −.5 around."""
-    values = values.astype(np.float64)
-    mean_inside, mean_around = values[inside].mean(), values[around].mean()
-    if not abs(mean_inside - mean_around) > 0:
+    """(n_rows,) values of a unit, scaled to a mean of +.5 inside and −.5 around; −.5 for what is no number."""
+    values = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+    if not (np.isfinite(values[inside]).any() and np.isfinite(values[around]).any()):
+        raise AnalysisError(f"{unit} has no numbers inside or around the painted passages; choose another unit")
+    mean_inside, mean_around = np.nanmean(values[inside]), np.nanmean(values[around])
+    if mean_inside == mean_around:
         raise AnalysisError(f"{unit} has the same mean inside and around the painted passages; choose another unit")
-    return np.asarray((values - (mean_inside + mean_around) / 2) / (mean_inside - mean_around))
+    scaled = (values - (mean_inside + mean_around) / 2) / (mean_inside - mean_around)
+    return np.asarray(np.nan_to_num(scaled, nan=-0.5))
 
 
 def _runs(is_on: NDArray[np.bool_], borders: NDArray[np.int64]) -> _Runs:
