@@ -89,6 +89,68 @@ def read_gradients(
     return sums
 
 
+class InputGradients(NamedTuple):
+    """How a prediction depends on the characters that were read.
+
+    Attributes:
+        norms: (n_chars,) norm of the gradient of the log probability of a token with respect to the input vectors of
+            each character's tokens, in nats per 1; 0 for characters that are read later, or do not count.
+        token: The token, as the character that stands for it in the vocabulary.
+        log_prob: Its log probability after the character, in nats.
+    """
+
+    norms: Floats
+    token: str
+    log_prob: float
+
+
+def input_gradients(
+    live: _Reader, position: int, token: str | None = None, *, n_tokens: int | None = None
+) -> InputGradients:
+    """Differentiate the prediction after a character with respect to what was read up to it.
+
+    Input vectors are embeddings, or for models without them one-hot vectors.
+
+    Args:
+        live: The model and a text; the model reads the document with the position, from a zero state.
+        position: Position of the character after which the prediction is made.
+        token: The predicted token, as the character that stands for it in the vocabulary; None is the most probable.
+        n_tokens: The number of tokens, up to that position, that count; None is all of the document. Each takes some
+            .5 ms.
+
+    Raises:
+        ActivationError: If the model is of another kind or has interventions, or there is no such position or token.
+    """
+    if not isinstance(live.model, CharRNN):
+        raise ActivationError("a model of your own computes its steps itself, so that there are no gradients of them")
+    if live.interventions:
+        raise ActivationError("gradients are those of a model without interventions; read it without them")
+    if not 0 <= position < len(live.corpus):
+        raise ActivationError(f"there is no character {position:,}; the text has {len(live.corpus):,}")
+    if token is not None and token not in set(live.vocabulary.characters):
+        raise ActivationError(f"the model does not know {token!r}, and so never predicts it")
+    text = tokenise(live.corpus, live.reading_rule, live.vocabulary)
+    in_order = text.mirrored_position(position)
+    last = int(text.last_tokens_of(range(in_order, in_order + 1))[0])
+    number = int(np.searchsorted(text.token_corpus.starts, last, side="right")) - 1
+    first = int(text.token_corpus.starts[number])
+    model = live.model
+    ids = torch.from_numpy(text.ids(first, last + 1))[:, None].to(model.readout.weight.device)
+    n_before = 0 if n_tokens is None else max(len(ids) - n_tokens, 0)
+    with torch.no_grad():
+        state = model.rnn(model.input_vectors(ids[:n_before]), None)[1] if n_before else None
+    with torch.enable_grad():
+        vectors = model.input_vectors(ids[n_before:]).detach().requires_grad_()
+        outputs, _ = model.rnn(vectors, state)
+        log_probs = torch.log_softmax(model.readout(outputs[-1, 0]), dim=-1)
+        chosen = int(log_probs.argmax()) if token is None else live.vocabulary.characters.index(token)
+        [gradients] = torch.autograd.grad(log_probs[chosen], vectors)
+    squares = (gradients[:, 0].double() ** 2).sum(dim=-1).cpu().numpy()
+    sums = np.bincount(text.positions(first + n_before, last + 1), squares, len(live.corpus))
+    norms = np.sqrt(np.asarray(sums, np.float64))
+    return InputGradients(norms, live.vocabulary.characters[chosen], float(log_probs[chosen].detach()))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Network:
     """A model on a device, computed by the equations of its cell; its weights need no gradients.

@@ -175,7 +175,7 @@ def unit_profile(
     target = target_for(source, hypothesis)
     classes = classes_of(target)
     events = find_events(target, classes, source.corpus)
-    units = [unit, *_gates_beside(source, unit)]
+    units = [unit, *gates_beside(source, unit)]
     sums = EventSums(source, events, units, target.split, before=before, after=after)
     one_unit = OneUnit(source, unit, _blocks(source, unit, sums, progress))
     values = one_unit.values()
@@ -221,7 +221,7 @@ def _row(
     return {"part": part, "of": of, **numbers, "n": None if n is None else int(n)}
 
 
-def _gates_beside(source: Source, unit: Unit) -> list[Unit]:
+def gates_beside(source: Source, unit: Unit) -> list[Unit]:
     """Return the gates of the same layer and index, in the order of the source, without the unit itself.
 
     There are none beside a site with another number of units, such as a hidden state that is projected.

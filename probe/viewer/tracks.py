@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from probe.viewer.text_view import N_GUESSES, Guesses, Track, TrackKind
 
 Floats = NDArray[np.float64]
 Middle = Literal["zero", "median"]
+Predictions = Mapping[str, NDArray[Any]]
+"""Predictions of several kinds, one row for each character; see `activations.predictions`."""
 Meaning = Literal["activation", "truth", "probability", "class", "number", "loss"]
 
 
@@ -106,15 +108,20 @@ def probe_values(source: Source, probe: Probe, passage: slice) -> TrackValues:
     )
 
 
-def losses(source: Source, passage: slice) -> TrackValues | None:
+def losses(source: Source, passage: slice, predictions: Predictions | None = None) -> TrackValues | None:
     r"""Return −log p of each character of a passage, given those before it, in nats; None without predictions.
 
     It is that of the row of the character before, which predicts it; of a model that reads backwards, of the character
     after. There is none at the beginning of a document, and where that row was not recorded.
+
+    Args:
+        source: The source.
+        passage: The passage.
+        predictions: The predictions of the source after the selected characters of the whole text, if they are at hand.
     """
     step = 1 if source.reading_rule.backwards else -1
     predicting = slice(max(passage.start + step, 0), min(passage.stop + step, len(source.corpus)))
-    predictions = source.read_predictions([LOG_PROB], predicting.start, predicting.stop)
+    predictions = _predictions(source, (LOG_PROB,), predicting, predictions)
     if LOG_PROB not in predictions:
         return None
     values = np.full(passage.stop - passage.start, np.nan)
@@ -124,10 +131,12 @@ def losses(source: Source, passage: slice) -> TrackValues | None:
     return TrackValues(name="loss", kind="loss", meaning="loss", values=values, quantity="nats", shared="loss")
 
 
-def guesses_of(source: Source, passage: slice) -> Guesses | None:
-    """Return the model's best guesses after each character of a passage; None without predictions."""
-    kinds = (DISTRIBUTION, TOP_IDS, TOP_LOG_PROBS)
-    predictions = source.read_predictions(kinds, passage.start, passage.stop)
+def guesses_of(source: Source, passage: slice, predictions: Predictions | None = None) -> Guesses | None:
+    """Return the model's best guesses after each character of a passage; None without predictions.
+
+    For the arguments see `losses`.
+    """
+    predictions = _predictions(source, (DISTRIBUTION, TOP_IDS, TOP_LOG_PROBS), passage, predictions)
     if DISTRIBUTION in predictions:
         log_probs = predictions[DISTRIBUTION].astype(np.float64)
         ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :N_GUESSES]
@@ -209,6 +218,16 @@ def _levels_of(values: Floats, meaning: Meaning, names: tuple[str, ...]) -> tupl
     if meaning == "probability":
         return probabilities(values)
     return sequential(values, low=0.0 if meaning == "loss" else None)
+
+
+def _predictions(
+    source: Source, kinds: Sequence[str], passage: slice, of_text: Predictions | None
+) -> Mapping[str, NDArray[Any]]:
+    """Return predictions after the selected characters of a passage: read, or those of the whole text at hand."""
+    if of_text is None:
+        return source.read_predictions(kinds, passage.start, passage.stop)
+    rows = slice(source.selection.row(passage.start), source.selection.row(passage.stop))
+    return {kind: of_text[kind][rows] for kind in kinds if kind in of_text}
 
 
 def _rows(source: Source, passage: slice) -> slice:

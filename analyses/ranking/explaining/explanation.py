@@ -186,8 +186,8 @@ def explain(
             for number in order
         ),
         tunings=tuple(tunings[number] for number in added_r2),
-        most=_passages(source.corpus, values, n_passages),
-        least=_passages(source.corpus, values, n_passages, sign=-1),
+        most=extreme_passages(source.corpus, values, n_passages),
+        least=extreme_passages(source.corpus, values, n_passages, sign=-1),
     )
 
 
@@ -204,8 +204,15 @@ def _falling(scores: Sequence[float]) -> list[int]:
     return sorted(range(len(scores)), key=lambda number: -np.nan_to_num(scores[number], nan=-1.0))
 
 
-def _passages(corpus: Corpus, values: NDArray[np.floating], n: int, sign: int = 1) -> tuple[Passage, ...]:
-    """Find the characters with the highest values, or with the lowest if the sign is −1, none near another."""
+def extreme_passages(corpus: Corpus, values: NDArray[np.floating], n: int, sign: int = 1) -> tuple[Passage, ...]:
+    """Find the characters with the highest values, none near another.
+
+    Args:
+        corpus: The text.
+        values: (n_chars,) values of a unit at all its characters; NaN where there is none.
+        n: Number of passages; there are fewer in a short text.
+        sign: −1 finds the lowest values.
+    """
     left = sign * values
     left[np.isnan(left)] = -np.inf
     passages = []

@@ -1,0 +1,313 @@
+"""Typed text in the explorer: levels, predictions and labels; what a prediction depends on, and what a change does."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from planting import random_model
+from quote_cell import cell_of, log_prob_of_quote, losses_of, quote_model, quote_text
+
+from activations.errors import ActivationError
+from activations.interventions import clamp
+from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.models.intervening import intervene
+from activations.reading.gradients import input_gradients
+from activations.reading.live import LiveActivations
+from activations.texts.corpus import Corpus
+from activations.texts.reading_rule import ReadingRule
+from activations.texts.vocab import Vocabulary
+from activations.units import Site, Unit
+from analyses.errors import AnalysisError
+from analyses.session import Session
+from hypotheses.registry import get
+from probe.explorer.questions.changing import changed, depends
+from probe.explorer.questions.trying import Scales, levels_of, try_text
+from probe.viewer.making import text_view
+from probe.viewer.scales import MISSING, Scale, diverging
+
+CELL = Site.of(0, "cell")
+TEXT = 'ab "aab" b"ba" a'
+
+
+class Scaled(NamedTuple):
+    """Scales of the units of a site."""
+
+    offsets: NDArray[np.float64]
+    steps: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scales: Sequence[Scale]) -> "Scaled":
+        return cls(np.array([scale.offset for scale in scales]), np.array([scale.step for scale in scales]))
+
+
+def wide_scales(model: CharRNN, reach: float = 2.0) -> Scales:
+    """From −reach to reach for every unit."""
+    scale = Scale(kind="diverging", offset=-reach, step=2 * reach / 254)
+    return {site: Scaled.of([scale] * n_units) for site, n_units in model.sites.items()}
+
+
+def as_plain_json(answer: Any) -> Any:
+    """What a browser gets of an answer."""
+    return json.loads(json.dumps(answer.as_json(), allow_nan=False))
+
+
+def test_levels_are_those_of_the_cell_by_hand() -> None:
+    model = quote_model()
+    answer = try_text(model, TEXT, wide_scales(model, 2.1))
+    expected = np.floor((cell_of(TEXT) + 2.1) / (4.2 / 254) + 0.5)
+    np.testing.assert_array_equal(answer.levels[CELL][0], expected)
+    assert {site: levels.shape for site, levels in answer.levels.items()} == {
+        site: (n_units, len(TEXT)) for site, n_units in model.sites.items()
+    }
+    assert answer.n_chars == len(TEXT)
+    assert as_plain_json(answer)["levels"]["0/cell"]
+
+
+def test_predictions_are_those_of_the_cell_by_hand() -> None:
+    model = quote_model()
+    answer = try_text(model, TEXT, wide_scales(model))
+    cells = cell_of(TEXT)
+    assert np.isnan(answer.losses[0])
+    np.testing.assert_allclose(answer.losses[1:], losses_of(TEXT, cells), atol=1e-5)
+    quote = answer.guessed.index('"')
+    probabilities = np.where(answer.guess_ids[:, :4] == quote, answer.guess_levels[:, :4], 0).sum(axis=1) / 255
+    np.testing.assert_allclose(probabilities, np.exp(log_prob_of_quote(cells)), atol=0.003)
+
+
+def test_a_typed_text_looks_as_the_view_shows_it() -> None:
+    """The same text, shown by the view of a live model: guesses, losses, and units on the view's scales."""
+    model = random_model("abcdef \n", n_layers=2, gain=2.0)
+    rng = np.random.default_rng(1)
+    text = "".join(rng.choice(list("abcdef \n"), 300))
+    live = LiveActivations(model, Corpus.from_texts([text]), n_lanes=1)
+    units = [Unit(Site.of(1, "cell"), 3), Unit(Site.of(0, "forget_gate"), 7)]
+    view = text_view(Session(live), units=units, loss=True, guesses=True, n_chars=300)
+    by_name = {track.name: track for track in view.tracks}
+    other = Scale(kind="diverging", offset=-1, step=2 / 254)
+    scale_of = {unit: by_name[str(unit)].scale for unit in units}
+    scales = {
+        site: Scaled.of([scale_of.get(Unit(site, index), other) for index in range(n_units)])
+        for site, n_units in model.sites.items()
+    }
+    answer = try_text(model, text, scales)
+    assert view.guesses is not None
+    assert answer.guessed == view.guesses.characters
+    np.testing.assert_array_equal(answer.guess_ids, view.guesses.ids)
+    np.testing.assert_array_equal(answer.guess_levels, view.guesses.levels)
+    for unit in units:
+        difference = answer.levels[unit.site][unit.index].astype(int) - by_name[str(unit)].levels
+        assert np.abs(difference).max() <= 1  # the view's values are in float16
+        assert (difference == 0).mean() > 0.9
+    track = by_name["loss"]
+    shown = np.where(np.isnan(answer.losses), np.nan, track.values)
+    np.testing.assert_allclose(answer.losses, shown, atol=track.scale.step * 0.51)
+
+
+def test_only_the_sites_that_are_asked_for_are_told() -> None:
+    model = quote_model()
+    answer = try_text(model, TEXT, wide_scales(model), sites=["0/cell", "0/hidden"])
+    assert list(map(str, answer.levels)) == ["0/hidden", "0/cell"]
+    with pytest.raises(AnalysisError, match="not in the recording"):
+        try_text(model, TEXT, {}, sites=["0/cell"])
+
+
+def test_values_beyond_a_scale_have_its_ends_and_nan_has_none() -> None:
+    scales = Scaled(np.array([0.0, 10.0]), np.array([1.0, 0.5]))
+    levels = levels_of(np.array([[-5.0, 10.0], [300.0, 11.0], [np.nan, 1e9]]), scales)
+    assert levels.tolist() == [[0, 254, MISSING], [0, 2, 254]]
+    assert levels.dtype == np.uint8
+
+
+def test_levels_agree_with_the_viewers_own() -> None:
+    values = np.random.default_rng(0).normal(size=(500, 3))
+    made = [diverging(column, 0.0) for column in values.T]
+    scales = Scaled.of([scale for _, scale in made])
+    np.testing.assert_array_equal(levels_of(values, scales), [levels for levels, _ in made])
+
+
+def test_hypotheses_label_a_typed_text(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("start,end\n0,3\n")
+    model = quote_model()
+    names = ["in_quotes", "position_in_line", "char_class", "no_such_one", f"labels:{tmp_path / 'labels.csv'}"]
+    answer = try_text(model, TEXT, wide_scales(model), hypotheses=names)
+    quotes, position, classes, missing, of_file = answer.labels
+    assert (quotes.levels == get("in_quotes")(TEXT).values).all()
+    assert quotes.scale is not None
+    assert quotes.scale["kind"] == "binary"
+    np.testing.assert_array_equal(position.levels, np.round((get("position_in_line")(TEXT).values - 1) * 254 / 15))
+    assert classes.scale is not None
+    assert set(classes.scale["classes"]) == {"lower case", "space", "punctuation"}
+    assert "no hypothesis named 'no_such_one'" in missing.error
+    assert "one text alone" in of_file.error
+    assert as_plain_json(answer)["labels"][3]["scale"] is None
+
+
+def test_unknown_characters_are_read_as_a_blank_and_counted() -> None:
+    model = quote_model()
+    answer = try_text(model, "a€b", wide_scales(model))
+    plain = try_text(model, "a b", wide_scales(model))
+    np.testing.assert_array_equal(answer.levels[CELL], plain.levels[CELL])
+    assert answer.notes == ("1 character that the model does not know is read as ' '",)
+    assert not plain.notes
+
+
+@pytest.mark.parametrize(("text", "message"), [("", "type some"), ("a" * 20_001, "at most 20,000")])
+def test_a_text_that_cannot_be_tried_is_refused(text: str, message: str) -> None:
+    model = quote_model()
+    with pytest.raises(AnalysisError, match=message):
+        try_text(model, text, wide_scales(model))
+
+
+def fading_model(keep: float = 0.5) -> CharRNN:
+    """H = keep · h + 1 for each character, whichever; the logit of the first character is h."""
+    model = CharRNN(ModelConfig(cell="rnn_relu", n_layers=1, n_units=1), Vocabulary("abc")).eval()
+    weights = {name: torch.zeros_like(weight) for name, weight in model.state_dict().items()}
+    weights["rnn.weight_ih_l0"][:] = 1.0
+    weights["rnn.weight_hh_l0"][:] = keep
+    weights["readout.weight"][0, 0] = 1.0
+    model.load_state_dict(weights)
+    return model
+
+
+def test_a_prediction_depends_less_and_less_on_earlier_characters() -> None:
+    """∂ log p(a) / ∂ input = (1 − p) · keep^k · (1, 1, 1), k characters before."""
+    text, position = "abcabcab", 5
+    answer = depends(fading_model(), text, position, "a")
+    h = sum(0.5**k for k in range(position + 1))
+    p = math.exp(h) / (math.exp(h) + 2)
+    expected = [(1 - p) * 0.5 ** (position - t) * math.sqrt(3) if t <= position else 0 for t in range(len(text))]
+    np.testing.assert_allclose(answer.norms, expected, rtol=1e-5)
+    assert answer.probability == pytest.approx(p)
+    assert (answer.character, answer.position) == ("a", position)
+    assert answer.levels[position] == 254
+    assert answer.levels[-1] == 0
+    as_plain_json(answer)
+
+
+def test_the_most_probable_character_is_asked_about_by_default() -> None:
+    assert depends(fading_model(), "abc", 2).character == "a"
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn"])
+def test_gradients_are_finite_differences(cell: str) -> None:
+    """Of a model with learned input vectors: each number of the vectors is changed a little."""
+    model = random_model("abcdef", cell=cell, n_layers=2, n_embedding=3, gain=2.0).double()
+    text, position = "fabcdefab", 7
+    answer = depends(model, text, position, "c")
+    ids = torch.tensor([model.vocabulary.characters.index(char) for char in text[: position + 1]])[:, None]
+    with torch.no_grad():
+        vectors = model.input_vectors(ids)
+
+        def log_prob(changed_vectors: torch.Tensor) -> float:
+            outputs, _ = model.rnn(changed_vectors, None)
+            log_probs = torch.log_softmax(model.readout(outputs[-1, 0]), -1)
+            return float(log_probs[model.vocabulary.characters.index("c")])
+
+        norms = []
+        for t in range(position + 1):
+            slopes = []
+            for number in range(3):
+                up, down = vectors.clone(), vectors.clone()
+                up[t, 0, number] += 1e-5
+                down[t, 0, number] -= 1e-5
+                slopes.append((log_prob(up) - log_prob(down)) / 2e-5)
+            norms.append(np.linalg.norm(slopes))
+    np.testing.assert_allclose(answer.norms[: position + 1], norms, rtol=1e-3, atol=1e-7)
+    assert answer.norms[position + 1] == 0
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru_reset_before"])
+def test_only_the_last_thousand_characters_are_differentiated(cell: str) -> None:
+    """The state before is as it is, so that the others have the same gradients."""
+    model = random_model("abcdef", cell=cell, n_layers=2)
+    text = "".join(np.random.default_rng(0).choice(list("abcdef"), 1300))
+    answer = depends(model, text, 1099)
+    live = LiveActivations(model, Corpus.from_texts([text]))
+    whole = input_gradients(live, 1099)
+    np.testing.assert_allclose(answer.norms[100:], whole.norms[100:], rtol=1e-4, atol=1e-12)
+    assert (answer.norms[:100] == 0).all()
+    assert answer.character == whole.token
+    assert "last 1,000" in answer.notes[1]
+
+
+def test_backwards_a_prediction_depends_on_later_characters() -> None:
+    model = fading_model()
+    model.reading_rule = ReadingRule(backwards=True)
+    norms = depends(model, "abcabc", 2, "a").norms
+    assert (norms[:2] == 0).all()
+    np.testing.assert_allclose(norms[3:] / norms[2:-1], 0.5, rtol=1e-5)
+
+
+def test_characters_of_several_bytes_have_all_of_their_gradients() -> None:
+    model = CharRNN(ModelConfig(cell="rnn_relu", n_layers=1, n_units=1), Vocabulary("".join(map(chr, range(256)))))
+    model.reading_rule = ReadingRule(read_as="bytes")
+    weights = {name: torch.zeros_like(weight) for name, weight in model.state_dict().items()}
+    weights["rnn.weight_ih_l0"][:] = weights["rnn.weight_hh_l0"][:] = 1.0
+    weights["readout.weight"][97, 0] = 1.0
+    model.load_state_dict(weights)
+    norms = depends(model.eval(), "aéa", 2, "a").norms
+    assert norms[1] == pytest.approx(norms[0] * math.sqrt(2))  # its two bytes add in squares
+
+
+def test_what_gradients_cannot_be_made_of_is_refused() -> None:
+    model = fading_model()
+    with pytest.raises(ActivationError, match="no character 3"):
+        depends(model, "abc", 3)
+    with pytest.raises(ActivationError, match="does not know"):
+        depends(model, "abc", 1, "€")
+    with pytest.raises(ActivationError, match="does not know"):
+        depends(model, "abc", 1, "ab")
+    with intervene(model, "0/hidden", clamp(0.5)), pytest.raises(ActivationError, match="without interventions"):
+        depends(model, "abc", 1)
+
+
+def test_a_changed_character_changes_the_cell_as_by_hand() -> None:
+    model, text = quote_model(), quote_text(np.random.default_rng(0), 200)
+    position = text.index("a", 20)
+    other = text[:position] + '"' + text[position + 1 :]
+    answer = changed(model, text, position, '"', wide_scales(model))
+    [unit] = [unit for unit in answer.units if unit.unit == "0/cell/0"]
+    expected = (cell_of(other) - cell_of(text))[position:]
+    np.testing.assert_allclose(unit.curve, expected, atol=1e-5)
+    peak = int(np.abs(expected).argmax())
+    assert unit.largest == pytest.approx(expected[peak], abs=1e-5)
+    assert abs(expected[unit.after]) == pytest.approx(abs(expected[peak]), abs=1e-5)
+    assert unit.share == pytest.approx(abs(expected[peak]) / 4, abs=1e-5)
+    np.testing.assert_allclose(answer.losses_before[1:], losses_of(text, cell_of(text)), atol=1e-5)
+    np.testing.assert_allclose(answer.losses_after[1:], losses_of(other, cell_of(other)), atol=1e-5)
+    assert answer.n_steps == len(text) - position
+    as_plain_json(answer)
+
+
+def test_a_change_lasts_until_it_is_smaller_for_good() -> None:
+    """H = h / 2 + the number of the character, so that a difference halves; it is under 1/e after two."""
+    model = fading_model()
+    weights = model.state_dict()
+    weights["rnn.weight_ih_l0"][0] = torch.tensor([0.0, 1.0, 2.0])
+    model.load_state_dict(weights)
+    answer = changed(model, "aaaaaaaa", 3, "c", wide_scales(model, 10))
+    [unit] = answer.units
+    assert unit.curve.tolist() == [2, 1, 0.5, 0.25, 0.125]
+    assert (unit.largest, unit.after, unit.lasts) == (2, 0, 2)
+    late = changed(model, "aaaaaaaa", 7, "c", wide_scales(model, 10)).units[0]
+    assert late.lasts is None  # it is still there at the end of the text
+    model.reading_rule = ReadingRule(backwards=True)
+    mirrored = changed(model, "aaaaaaaa", 4, "c", wide_scales(model, 10)).units[0]
+    assert mirrored.curve.tolist() == unit.curve.tolist()
+
+
+def test_units_that_a_change_leaves_alone_are_not_told() -> None:
+    answer = changed(quote_model(), "bbbb", 1, " ", wide_scales(quote_model()))
+    assert not answer.units
+
+
+@pytest.mark.parametrize(("position", "character"), [(3, "b"), (-1, "b"), (0, "a"), (0, "bb"), (0, "")])
+def test_what_is_no_change_is_refused(position: int, character: str) -> None:
+    with pytest.raises(AnalysisError):
+        changed(quote_model(), "abb", position, character, wide_scales(quote_model()))
