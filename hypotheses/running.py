@@ -6,10 +6,8 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fcntl import F_DUPFD_CLOEXEC, fcntl
-from threading import RLock, current_thread, main_thread
+from threading import RLock, current_thread, local, main_thread
 from typing import Any, NoReturn
-from threading import RLock, local
-from typing import NoReturn
 
 from hypotheses.errors import described
 

@@ -19,7 +19,7 @@ from hypotheses.user_files import NamedFiles
 from probe.explorer.exploration import Exploration, OpenLevels, SidecarState, opened
 from probe.explorer.server import Address, serving
 from probe.explorer.whole_tracks import overview_of
-from probe.viewer.scales import MISSING, Scale, diverging, levels_on
+from probe.viewer.scales import MISSING, Scale, diverging
 
 Levels = NDArray[np.uint8]
 PAGE = {
