@@ -42,7 +42,7 @@ class DirectLevels:
         levels = np.full(stop - start, MISSING, np.uint8)
         part = self._session.selection.part(start, stop)
         values = self._session.read([unit.site], start, stop)[unit.site][:, unit.index]
-        levels[part.start - start : part.stop - start : part.every] = levels_on(values, self.scale(unit))
+        levels[part.start - start : part.stop - start : part.every] = self.scale(unit).levels(values)
         return levels
 
     def overview(self, unit: Unit, n_bins: int, start: int, stop: int) -> Levels:
