@@ -14,6 +14,7 @@ from planting import PLANTED
 
 from activations.recordings.recording import Recording
 from activations.units import Unit
+from hypotheses.registry import get
 from probe.explorer.notes import ListChange, NotesFile
 from probe.explorer.questions.quizzing import drawn_unit, well_known_units
 
@@ -88,7 +89,7 @@ def test_a_guess_has_the_score_of_rank(client: Client, recording: Path, run: Com
     [row] = [row for row in rows(out) if row["unit"] == "1/cell/7"]
     names = [f"held_out_{score['measure']}", "low", "high", "direction"]
     assert [score["held_out"], score["low"], score["high"], score["direction"]] == [row[name] for name in names]
-    assert score["hypothesis"] == guess and score["held_out"] >= least
+    assert score["hypothesis"] == get(guess).name and score["held_out"] >= least
     assert b"1/cell" not in ask(client, "quiz/guess", list="columns", guess=guess).body
 
 
