@@ -1,4 +1,4 @@
-"""The explorer's panels Keep and Class in Chromium, with the real server: notes, commands, files, the tour and the quiz."""
+"""The explorer's panels Keep and Class in Chromium, with the real server: notes, commands, files, tour, quiz."""
 
 import json
 import re
