@@ -102,8 +102,12 @@ def bundled_recording(folder: Path, progress: NotedProgress = no_progress) -> Bu
     if not (_is_bundled(path, live) and model.exists()):
         make_folder(folder)
         _write_model(model)
-        progress(0, 1, "reading the text")
-        extract(live, path, sites=select_sites(live.sites, SITES), progress=lambda *done: progress(*done[:2], ""))
+        extract(
+            live,
+            path,
+            sites=select_sites(live.sites, SITES),
+            progress=lambda done, total: progress(done, total, "reading the text"),
+        )
     return BundledRecording(path=path, model=model)
 
 
