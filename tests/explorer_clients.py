@@ -107,10 +107,12 @@ def explored(
     page: dict[str, tuple[bytes, str]] | None = None,
     port: int = 0,
     sidecar_bytes: int = 0,
+    model: Path | None = None,
+    probes: tuple[Path, ...] = (),
 ) -> Iterator[Client]:
     """Serve recordings, and yield a client with the cookie."""
     with (
-        opened(paths, sidecar_bytes=sidecar_bytes, files=files, version="0") as exploration,
+        opened(paths, sidecar_bytes=sidecar_bytes, files=files, model=model, probes=probes, version="0") as exploration,
         serving(exploration, port=port, files=PAGE if page is None else page) as address,
     ):
         client = Client(address, exploration)

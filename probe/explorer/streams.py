@@ -5,10 +5,11 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -30,6 +31,8 @@ _END_S = 5.0  # in which threads end when the server does
 
 Line = dict[str, Any]
 Work = Callable[["Job"], Line]
+Endpoint = Callable[[Request], Awaitable[Response]]
+"""Answers a request; what it raises is made one sentence."""
 
 
 class _GivenUp(Exception):  # noqa: N818 - no error, and nobody sees it
