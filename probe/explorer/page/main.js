@@ -46,7 +46,7 @@ import { Emitter, State } from "./state.js";
 import { Panes } from "./text.js";
 import { make, visible } from "./view.js";
 
-const PANELS = ["ask"];
+const PANELS = ["ask", "try", "steer"];
 
 const SAID_MS = 4000;
 const PREPARING_MS = 1500; // between two looks at what the server prepares
