@@ -1,8 +1,7 @@
-"""A server of the explorer for tests, and requests to it; as a program, it serves recordings without a sidecar."""
+"""A server of the explorer for tests, and requests to it."""
 
 import json
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,24 +9,22 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from activations.units import Unit
-from analyses.session import Session
 from hypotheses.user_files import NamedFiles
-from probe.explorer.exploration import Exploration, OpenLevels, SidecarState, opened
+from probe.explorer.exploration import Exploration, opened
 from probe.explorer.server import Address, serving
+<<<<<<< HEAD
 from probe.explorer.whole_tracks import overview_of
 from probe.viewer.scales import MISSING, Scale, diverging
+=======
+>>>>>>> xf
 
-Levels = NDArray[np.uint8]
 PAGE = {
     "explorer.html": (b"<!doctype html><title>explorer</title>", "text/html; charset=utf-8"),
     "bar/units.js": (b"export {};", "text/javascript; charset=utf-8"),
 }
 
 
+<<<<<<< HEAD
 class DirectLevels:
     """Levels of units that are read from the recording each time."""
 
@@ -55,6 +52,8 @@ def direct(session: Session) -> Iterator[OpenLevels]:
     yield OpenLevels(DirectLevels(session), SidecarState)
 
 
+=======
+>>>>>>> xf
 @dataclass(frozen=True)
 class Answer:
     """What a server has answered."""
@@ -138,19 +137,17 @@ def received(connection: socket.socket) -> bytes:
 
 @contextmanager
 def explored(
-    *paths: Path, files: NamedFiles | None = None, page: dict[str, tuple[bytes, str]] | None = None, port: int = 0
+    *paths: Path,
+    files: NamedFiles | None = None,
+    page: dict[str, tuple[bytes, str]] | None = None,
+    port: int = 0,
+    sidecar_bytes: int = 0,
 ) -> Iterator[Client]:
     """Serve recordings, and yield a client with the cookie."""
     with (
-        opened(paths, direct, files=files, version="0") as exploration,
+        opened(paths, sidecar_bytes=sidecar_bytes, files=files, version="0") as exploration,
         serving(exploration, port=port, files=PAGE if page is None else page) as address,
     ):
         client = Client(address, exploration)
         client.enter()
         yield client
-
-
-if __name__ == "__main__":
-    with opened([Path(path) for path in sys.argv[1:]], direct) as shown, serving(shown, port=8123) as place:
-        print(place.url, flush=True)  # noqa: T201
-        place.wait()
