@@ -12,11 +12,6 @@ from typing import Any
 from hypotheses.user_files import NamedFiles
 from probe.explorer.exploration import Exploration, opened
 from probe.explorer.server import Address, serving
-<<<<<<< HEAD
-from probe.explorer.whole_tracks import overview_of
-from probe.viewer.scales import MISSING, Scale, diverging
-=======
->>>>>>> xf
 
 PAGE = {
     "explorer.html": (b"<!doctype html><title>explorer</title>", "text/html; charset=utf-8"),
@@ -24,36 +19,6 @@ PAGE = {
 }
 
 
-<<<<<<< HEAD
-class DirectLevels:
-    """Levels of units that are read from the recording each time."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def scale(self, unit: Unit) -> Scale:
-        values = self._session.read([unit.site])[unit.site][:, unit.index]
-        return diverging(values[:: max(len(values) // 10_000, 1)], 0.0)[1]
-
-    def levels(self, unit: Unit, start: int, stop: int) -> Levels:
-        levels = np.full(stop - start, MISSING, np.uint8)
-        part = self._session.selection.part(start, stop)
-        values = self._session.read([unit.site], start, stop)[unit.site][:, unit.index]
-        levels[part.start - start : part.stop - start : part.every] = self.scale(unit).levels(values)
-        return levels
-
-    def overview(self, unit: Unit, n_bins: int, start: int, stop: int) -> Levels:
-        return overview_of(self.levels(unit, start, stop), n_bins)
-
-
-@contextmanager
-def direct(session: Session) -> Iterator[OpenLevels]:
-    """Open levels without a sidecar."""
-    yield OpenLevels(DirectLevels(session), SidecarState)
-
-
-=======
->>>>>>> xf
 @dataclass(frozen=True)
 class Answer:
     """What a server has answered."""

@@ -102,11 +102,7 @@ def diverging(values: NDArray[np.floating], middle: float) -> tuple[NDArray[np.u
     full = _or_if_none(float(np.quantile(distances, _FULL_COLOUR_QUANTILE)) if len(distances) else 0.0, farthest)
     step = farthest / _MIDDLE
     scale = Scale(kind="diverging", offset=middle - farthest, step=step, gain=farthest / full)
-<<<<<<< HEAD
     return scale.levels(values), scale
-=======
-    return _levels(values, scale), scale
->>>>>>> xf
 
 
 def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[NDArray[np.uint8], Scale]:
@@ -129,21 +125,13 @@ def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[
     if is_whole and span <= _MOST_DISTINCT:
         full = span
     scale = Scale(kind="sequential", offset=low, step=span / _HIGHEST, gain=span / full, is_whole=is_whole)
-<<<<<<< HEAD
     return scale.levels(values), scale
-=======
-    return _levels(values, scale), scale
->>>>>>> xf
 
 
 def probabilities(values: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Scale]:
     """Return (n_chars,) levels of numbers in [0, 1], or `MISSING`, and their scale: 0 looks like False, 1 like True."""
     scale = Scale(kind="probability", step=1 / _HIGHEST)
-<<<<<<< HEAD
     return scale.levels(values), scale
-=======
-    return _levels(values, scale), scale
->>>>>>> xf
 
 
 def binary(values: NDArray[np.bool_], present: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], Scale]:
@@ -180,12 +168,3 @@ def _bounded(values: NDArray[np.floating]) -> NDArray[np.float64]:
 def _or_if_none(width: float, other: float) -> float:
     """Return a width of a scale, or another one if it is 0, or too small to be divided into steps."""
     return width if width > _LEAST else other
-<<<<<<< HEAD
-=======
-
-
-def _levels(values: NDArray[np.floating], scale: Scale) -> NDArray[np.uint8]:
-    is_number = np.isfinite(values)
-    nearest = np.floor((np.where(is_number, values, 0.0) - scale.offset) / scale.step + 0.5)
-    return np.where(is_number, np.clip(nearest, 0, _HIGHEST), MISSING).astype(np.uint8)
->>>>>>> xf
