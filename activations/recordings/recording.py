@@ -18,7 +18,7 @@ from activations.lazy_activations import NamedActivations
 from activations.predictions import LOG_PROB, TOP_IDS
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings.format import layout
-from activations.recordings.format.checksums import checksums, dataset_checksum, rows_of
+from activations.recordings.format.checksums import checksums, checksums_sha256, dataset_checksum, rows_of
 from activations.recordings.format.grid import Grid
 from activations.recordings.format.metadata import read_metadata
 from activations.recordings.format.structure import token_rows_of
@@ -125,6 +125,12 @@ class Recording(NamedActivations):
     def model_sha256(self) -> str:
         """Hash of the model that was recorded, in hexadecimal; empty if the file does not say."""
         return self._metadata.model_sha256
+
+    @cached_property
+    def checksums_sha256(self) -> str:
+        """Hash of the checksums of all that is in the file, in hexadecimal; of other content it is another one."""
+        with reading(self.path):
+            return checksums_sha256(self._file)
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """Return the dtype of a site's activations."""

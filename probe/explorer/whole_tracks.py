@@ -13,7 +13,7 @@ from hypotheses.labelling.corpus_labels import CHUNK
 from hypotheses.labelling.long_labels import AnyLabels
 from hypotheses.labels import Labels
 from probe.viewer.page.tiles import track_header
-from probe.viewer.scales import MISSING, Scale, binary, classes, levels_on, sequential
+from probe.viewer.scales import MISSING, Scale, binary, classes, sequential
 from probe.viewer.text_view import TrackKind
 from probe.viewer.tracks import losses
 
@@ -157,4 +157,4 @@ def _on_one_scale(
             broken = present[present != np.round(present)][:1]  # so that whole numbers are known as such
             sampled.append(np.array([present.min(), present.max(), *broken]))
     _, scale = sequential(np.concatenate(sampled), low)
-    return np.concatenate([levels_on(piece, scale) for piece in pieces()]), scale
+    return np.concatenate([scale.levels(piece) for piece in pieces()]), scale

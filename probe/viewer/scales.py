@@ -65,6 +65,13 @@ class Scale:
         values = self.offset + levels * self.step
         return np.where(levels == MISSING, np.nan, np.round(values) if self.is_whole else values)
 
+    def levels(self, values: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """(n_chars,) the nearest levels of values, 0 to 254; `MISSING` where they are not finite numbers.
+
+        Values beyond the ends of the scale have the levels of these.
+        """
+        return _levels(_bounded(values), self)
+
     def colours(self, levels: NDArray[np.uint8]) -> NDArray[np.intp]:
         """(n_chars,) the index of each level's colour in the table of the kind, 0 to 254; of missing ones, 0.
 
@@ -92,7 +99,7 @@ def diverging(values: NDArray[np.floating], middle: float) -> tuple[NDArray[np.u
     full = _or_if_none(float(np.quantile(distances, _FULL_COLOUR_QUANTILE)) if len(distances) else 0.0, farthest)
     step = farthest / _MIDDLE
     scale = Scale(kind="diverging", offset=middle - farthest, step=step, gain=farthest / full)
-    return levels_on(values, scale), scale
+    return _levels(values, scale), scale
 
 
 def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[NDArray[np.uint8], Scale]:
@@ -115,13 +122,13 @@ def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[
     if is_whole and span <= _MOST_DISTINCT:
         full = span
     scale = Scale(kind="sequential", offset=low, step=span / _HIGHEST, gain=span / full, is_whole=is_whole)
-    return levels_on(values, scale), scale
+    return _levels(values, scale), scale
 
 
 def probabilities(values: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Scale]:
     """Return (n_chars,) levels of numbers in [0, 1], or `MISSING`, and their scale: 0 looks like False, 1 like True."""
     scale = Scale(kind="probability", step=1 / _HIGHEST)
-    return levels_on(values, scale), scale
+    return _levels(values, scale), scale
 
 
 def binary(values: NDArray[np.bool_], present: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], Scale]:
@@ -160,8 +167,7 @@ def _or_if_none(width: float, other: float) -> float:
     return width if width > _LEAST else other
 
 
-def levels_on(values: NDArray[np.floating], scale: Scale) -> NDArray[np.uint8]:
-    """(n_chars,) the nearest levels of values on a scale, which values beyond it are clipped to; NaN is `MISSING`."""
+def _levels(values: NDArray[np.floating], scale: Scale) -> NDArray[np.uint8]:
     is_number = np.isfinite(values)
     nearest = np.floor((np.where(is_number, values, 0.0) - scale.offset) / scale.step + 0.5)
     return np.where(is_number, np.clip(nearest, 0, _HIGHEST), MISSING).astype(np.uint8)

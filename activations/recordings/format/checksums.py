@@ -1,5 +1,6 @@
 """Checksums of a recording: XXH3 with 64 bits, of rows in little-endian order and of attributes."""
 
+import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,19 @@ def dataset_checksum(dataset: Any) -> int:
     for rows in rows_of(dataset):
         digest.update(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
     return int(digest.intdigest())
+
+
+def checksums_sha256(file: Any) -> str:
+    """Return the hash, in hexadecimal, of all checksums of a file, that of its attributes among them."""
+    digest = hashlib.sha256(str(file.attrs["attributes_checksum"]).encode())
+
+    def add(name: str, member: Any) -> None:
+        if hasattr(member, "dtype"):
+            digest.update(f"\n{name} {member.shape}\n".encode())
+            digest.update(member[:].astype("<u8").tobytes())
+
+    file["checksums"].visititems(add)
+    return digest.hexdigest()
 
 
 def rows_of(dataset: Any) -> Iterator[NDArray[Any]]:
