@@ -98,7 +98,7 @@ class StandIn:
 
     def __init__(self, *recordings: Recording) -> None:
         self.recordings = recordings
-        self.files = page_files()
+        self.files = dict(page_files())
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.delay: Callable[[str, dict[str, Any]], float] = lambda path, query: 0.0
         self.hold_ranking = threading.Event()

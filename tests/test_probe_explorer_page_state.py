@@ -215,6 +215,55 @@ def test_letters_type_in_fields_and_commands_are_the_browsers(open_page: Open) -
     assert opened.state("tracks") == ["unit", "labels"] and opened.state("full") == ""
 
 
+# ---- Panels
+
+NEW_PANEL = """
+import { make } from "../view.js";
+
+export function panel(app) {
+  app.state.define("note", { key: "note", kind: "text", initial: "" });
+  const log = [];
+  for (const name of ["unit", "labels", "pointed", "window"]) app.on(name, (value) => log.push([name, value]));
+  app.keys.add("New", ["z"], "z", "say something", () => app.state.set({ note: "said" }));
+  globalThis.newPanel = { log, seen: [] };
+  const element = make("p", "", {}, `of ${app.facts.recordings[app.recording].name}`);
+  return { title: "New", element, show: () => newPanel.seen.push("show"), hide: () => newPanel.seen.push("hide") };
+}
+"""
+
+
+def test_a_panel_is_registered_by_its_name(open_page: Open) -> None:
+    """It hears what happens, keeps a value in the address, has a key, and is told when it is opened and left."""
+    stand_in = StandIn(known_recording())
+    main, media_type = stand_in.files["main.js"]
+    assert main.count(b'const PANELS = ["ask"') == 1
+    with_new = main.replace(b'const PANELS = ["ask"', b'const PANELS = ["new", "ask"')
+    stand_in.files["main.js"] = with_new, media_type
+    stand_in.files["panels/new.js"] = NEW_PANEL.encode(), media_type
+    opened = open_page(stand_in=stand_in, fragment="#note=a%20note&panel=new")
+    assert opened.state("note") == "a note"
+    assert opened.page.get_by_role("tabpanel", name="New").inner_text() == "of activations.h5"
+    assert opened.run("() => newPanel.seen") == ["show"]
+    opened.press("2")
+    assert opened.run("() => newPanel.seen") == ["show", "hide"]
+    assert opened.page.get_by_role("tabpanel", name="Ask").is_visible()
+    opened.press("1", "z", "]")
+    assert opened.run("() => newPanel.seen") == ["show", "hide", "show"]
+    opened.run("() => app.ask('in_comment')")
+    opened.ready()
+    log = opened.run("() => newPanel.log")
+    assert ["unit", "0/cell/1"] in log and ["labels", opened.run("() => app.labelsOf(0)")] in log
+    assert any(name == "window" for name, _ in log)
+    assert "note=said" in opened.run("() => app.state.write()")
+    opened.press("?")
+    assert "z" in opened.page.locator("dialog kbd").all_inner_texts()
+    opened.press("Escape")
+    opened.page.get_by_role("tab", name="New").focus()
+    opened.press("ArrowRight")
+    assert opened.page.get_by_role("tab", name="Ask").get_attribute("aria-selected") == "true"
+    assert opened.state("panel") == "ask"
+
+
 # ---- Looks
 
 
