@@ -325,6 +325,10 @@ def test_the_page_fits_its_window(open_page: Open, size: tuple[int, int], type_s
     assert opened.run("() => app.panes.view.size") == type_size
     assert opened.run("() => app.panes.view.scroller.clientHeight / app.panes.view.geometry.rowHeight") > 2
     assert opened.page.locator("#panels").bounding_box()["height"] > 80
+    opened.wait("document.querySelector('.controls .control')")
+    assert opened.run(
+        "() => document.getElementById('panel-ask').scrollWidth <= document.getElementById('panel-ask').clientWidth"
+    )
     is_cut = (
         "(one) => one.checkVisibility() && !one.closest('.options') && one.getBoundingClientRect().right > innerWidth"
     )
