@@ -109,11 +109,12 @@ def explored(
     sidecar_bytes: int = 0,
     model: Path | None = None,
     probes: tuple[Path, ...] = (),
+    token: str | None = None,
 ) -> Iterator[Client]:
     """Serve recordings, and yield a client with the cookie."""
     with (
         opened(paths, sidecar_bytes=sidecar_bytes, files=files, model=model, probes=probes, version="0") as exploration,
-        serving(exploration, port=port, files=PAGE if page is None else page) as address,
+        serving(exploration, port=port, token=token, files=PAGE if page is None else page) as address,
     ):
         client = Client(address, exploration)
         client.enter()
