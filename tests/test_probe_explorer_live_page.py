@@ -187,6 +187,7 @@ def test_one_character_is_changed_and_it_is_seen_what_changes_and_for_how_long(o
 def test_an_overtaken_text_is_never_shown(open_page: Open, client: Client) -> None:
     opened = open_page(try_at("a"))
     opened.read(1)
+    assert opened.said(".panel-try .message") == "type on: the model reads two characters or more"
     field = opened.page.locator(".typed-field")
     for n in range(1, 12):
         field.fill('ab"cd' * n)

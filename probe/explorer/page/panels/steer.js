@@ -141,9 +141,10 @@ class Steering {
     fill(this.site, this.#sites.map((name) => [name, name]), state.get("steerSite") || this.#lastHidden);
     this.siteField.hidden = by !== "add";
     const at = state.get("steerAt");
+    const isNumber = at !== "" && Number.isFinite(Number(at));
     this.slider.setAttribute("aria-valuetext", at || "none");
-    if (document.activeElement !== this.value) this.value.value = at;
-    if (this.#range && document.activeElement !== this.slider) this.slider.value = this.#stepOf(at);
+    if (document.activeElement !== this.value) this.value.value = isNumber ? at : "";
+    if (this.#range && document.activeElement !== this.slider) this.slider.value = this.#stepOf(isNumber ? at : "");
     this.prompt.value = state.get("steerPrompt");
     this.seed.value = state.get("steerSeed");
     this.size.value = String(state.get("steerTexts"));

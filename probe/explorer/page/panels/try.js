@@ -8,6 +8,7 @@ import { levelsOf, TypedText } from "./typed_text.js";
 
 const TYPING_MS = 40; // after the last key: then the text is read
 const RESTING_MS = 120; // on a character: then it is asked what the next prediction depends on
+const FEWEST_CHARS = 2; // of which one is predicted from the other
 const MOST_CHARS = 5000; // that are read
 const MOST_KEPT = 2000; // in the address
 const N_GUESSES = 5;
@@ -94,7 +95,8 @@ class Trying {
     this.#asked = key;
     app.abort("depends");
     const signal = app.latest("try");
-    if (!text) return this.#take(null, "");
+    if (this.typed.characters.length === 1) this.message.textContent = "type on: the model reads two characters or more";
+    if (this.typed.characters.length < FEWEST_CHARS) return this.#take(null, text);
     try {
       const answer = await app.api.post("try", question, { signal });
       if (!signal.aborted) this.#take(answer, text);
@@ -121,7 +123,7 @@ class Trying {
     const notes = [...(answer?.notes ?? []), ...(labels?.error ? [`${labels.name}: ${labels.error}`] : [])];
     this.notes.replaceChildren(...notes.map((note) => make("li", "", {}, visible(note))));
     this.notes.hidden = !notes.length;
-    this.element.dataset.read = text.length; // how much has been read, for whoever waits for it
+    this.element.dataset.read = [...text].length; // how much has been read, for whoever waits for it
     this.#paint();
     this.#onPlace(this.typed.place);
   }
