@@ -283,7 +283,7 @@ def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(open_pag
 
 
 def check_table(opened: LivePage, answers: list[dict[str, Any]]) -> None:
-    rows = opened.page.locator(".effects tbody tr")
+    rows = opened.page.locator(".effects tbody")
     assert rows.count() == len(answers)
     for number, row in enumerate(answers):
         cells = rows.nth(number).locator("th, td").all_inner_texts()

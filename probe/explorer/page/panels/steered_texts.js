@@ -77,16 +77,16 @@ export class SteeredTexts {
   }
 
   #summarise({ rows, findings, notes, share_changed: share, n_matched: nMatched }, isQuick) {
-    const heads = [["", ""], ["without", "number"], ["with", "number"], ["effect", "number"], ["matched", "number"]].map(([text, className]) => make(text ? "th" : "td", className, text ? { scope: "col" } : {}, text));
+    const heads = [["without", "number"], ["with", "number"], ["effect", "number"], ["matched", "number"]].map(([text, className]) => make("th", className, { scope: "col" }, text));
     const body = rows.map((row) => {
       const ends = row.low === null || row.low === undefined ? "" : `${signed(row.low)} to ${signed(row.high)}`;
       const effect = make("td", "number effect", {}, signed(row.effect), make("span", "ends muted", {}, ends));
       const matched = isQuick ? "…" : number(row.matched) === "–" ? "–" : signed(row.matched);
-      const line = make("tr", "", {}, make("th", "measure", { scope: "row" }, visible(row.measure)), make("td", "number", {}, number(row.unsteered)), make("td", "number", {}, number(row.steered)), effect, make("td", "number matched", {}, matched));
-      line.dataset.measure = row.measure;
-      return line;
+      const name = make("tr", "", {}, make("th", "measure", { scope: "rowgroup", colSpan: 4 }, visible(row.measure)));
+      const values = make("tr", "", {}, make("td", "number", {}, number(row.unsteered)), make("td", "number", {}, number(row.steered)), effect, make("td", "number matched", {}, matched));
+      return make("tbody", "", {}, name, values);
     });
-    const table = make("table", "effects", {}, make("thead", "", {}, make("tr", "", {}, ...heads)), make("tbody", "", {}, ...body));
+    const table = make("table", "effects", {}, make("thead", "", {}, make("tr", "", {}, ...heads)), ...body);
     const about = nMatched ? `matched: the mean effect of ${grouped(nMatched)} other units of the site that vary as much, or of random directions as long.` : "";
     const sentences = [`${numberText(100 * share, 1)}\u00a0% of the characters differ in their places.`, ...findings, about, ...notes].filter(Boolean);
     this.summary.replaceChildren(table, ...sentences.map((sentence) => make("p", "muted", {}, visible(sentence))));
