@@ -1,8 +1,7 @@
-"""A server of the explorer for tests, and requests to it; as a program, it serves recordings without a sidecar."""
+"""A server of the explorer for tests, and requests to it."""
 
 import json
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,49 +9,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from activations.units import Unit
-from analyses.session import Session
 from hypotheses.user_files import NamedFiles
-from probe.explorer.exploration import Exploration, OpenLevels, SidecarState, opened
+from probe.explorer.exploration import Exploration, opened
 from probe.explorer.server import Address, serving
-from probe.explorer.whole_tracks import overview_of
-from probe.viewer.scales import MISSING, Scale, diverging
 
-Levels = NDArray[np.uint8]
 PAGE = {
     "explorer.html": (b"<!doctype html><title>explorer</title>", "text/html; charset=utf-8"),
     "bar/units.js": (b"export {};", "text/javascript; charset=utf-8"),
 }
-
-
-class DirectLevels:
-    """Levels of units that are read from the recording each time."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def scale(self, unit: Unit) -> Scale:
-        values = self._session.read([unit.site])[unit.site][:, unit.index]
-        return diverging(values[:: max(len(values) // 10_000, 1)], 0.0)[1]
-
-    def levels(self, unit: Unit, start: int, stop: int) -> Levels:
-        levels = np.full(stop - start, MISSING, np.uint8)
-        part = self._session.selection.part(start, stop)
-        values = self._session.read([unit.site], start, stop)[unit.site][:, unit.index]
-        levels[part.start - start : part.stop - start : part.every] = self.scale(unit).levels(values)
-        return levels
-
-    def overview(self, unit: Unit, n_bins: int, start: int, stop: int) -> Levels:
-        return overview_of(self.levels(unit, start, stop), n_bins)
-
-
-@contextmanager
-def direct(session: Session) -> Iterator[OpenLevels]:
-    """Open levels without a sidecar."""
-    yield OpenLevels(DirectLevels(session), SidecarState)
 
 
 @dataclass(frozen=True)
@@ -138,19 +102,17 @@ def received(connection: socket.socket) -> bytes:
 
 @contextmanager
 def explored(
-    *paths: Path, files: NamedFiles | None = None, page: dict[str, tuple[bytes, str]] | None = None, port: int = 0
+    *paths: Path,
+    files: NamedFiles | None = None,
+    page: dict[str, tuple[bytes, str]] | None = None,
+    port: int = 0,
+    sidecar_bytes: int = 0,
 ) -> Iterator[Client]:
     """Serve recordings, and yield a client with the cookie."""
     with (
-        opened(paths, direct, files=files, version="0") as exploration,
+        opened(paths, sidecar_bytes=sidecar_bytes, files=files, version="0") as exploration,
         serving(exploration, port=port, files=PAGE if page is None else page) as address,
     ):
         client = Client(address, exploration)
         client.enter()
         yield client
-
-
-if __name__ == "__main__":
-    with opened([Path(path) for path in sys.argv[1:]], direct) as shown, serving(shown, port=8123) as place:
-        print(place.url, flush=True)  # noqa: T201
-        place.wait()

@@ -70,7 +70,7 @@ TABLES: dict[str, list[tuple[str, ...]]] = {
     "plot steps": [],  # the columns of `curve --over steps`
 }
 """For each command that prints tables, command lines that together print all of them."""
-WITHOUT_TABLES = {"sample", "import", "extract", "check", "view", "story", "report"}
+WITHOUT_TABLES = {"sample", "import", "extract", "check", "view", "explore", "story", "report"}
 
 
 @pytest.fixture

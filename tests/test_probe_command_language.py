@@ -61,7 +61,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract", "steer"},
     "--most": {"curve", "plot curve", "plot matrix"},
-    "--model": READING,
+    "--model": READING | {"explore"},
     "--top": {"view", "rank", "explain", "units", "report", "ablate", "impulse", "perturb", "plot ranking"},
     "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
@@ -257,8 +257,8 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     assert having("sites") == having("layer") | {"extract"}
     draws = {"rank", "units", "similarity", "fit", "curve", "report", "train", "sweep", "sample", "extract"} | CAUSES
     assert having("seed") == draws | {"plot matrix", "plot weights", "plot curve", "plot steps"}
-    assert having("as_json") == set(NAMES)
-    assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
+    assert having("as_json") == set(NAMES) - {"explore"}  # which shows a page
+    assert having("csv") == set(NAMES) - {"extract", "import", "sample", "explore"}  # which print no table
 
 
 def test_choices_are_those_of_the_library() -> None:

@@ -21,6 +21,7 @@ MODULES = (
     "check",
     "hypotheses",
     "view",
+    "explore",
     "rank",
     "explain",
     "units",

@@ -46,6 +46,13 @@ def models(incomplete: str) -> list[str]:
     return [name for name in _paths(incomplete) if name.endswith((".pt", "/"))]
 
 
+def files_of_hypotheses(incomplete: str) -> list[str]:
+    """List the Python files, files of labels and folders whose names begin as typed."""
+    from hypotheses.label_files.documents import SUFFIXES
+
+    return [name for name in _paths(incomplete) if name.endswith((".py", *SUFFIXES, "/"))]
+
+
 def sites(context: Context, incomplete: str) -> list[str]:
     """List the signals and sites of the recording whose names begin as typed, the last of those with commas between."""
     names = list(_units_by_site(context))

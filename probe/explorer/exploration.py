@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,51 +35,14 @@ from probe.explorer.requests import (
     TrackName,
     ValueRequest,
 )
+from probe.explorer.sidecar.sidecar import Sidecar, SidecarStatus
+from probe.explorer.sidecar.unit_levels import UnitLevels
 from probe.explorer.whole_tracks import WholeTrack, track_of_losses
 from probe.viewer.cells import TILE_CHARS
 from probe.viewer.page.tiles import cells_tile, header_of_corpus, n_tiles, text_tile, track_header
-from probe.viewer.scales import Scale
 
 Levels = NDArray[np.uint8]
 _REMEMBERED_BYTES = 96 << 20  # by the sessions of all recordings together
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SidecarState:
-    """How far the levels of a recording are that are kept on the disk.
-
-    Attributes:
-        state: Whether there are none, or they are being made, or ready, or could not be made.
-        sentence: What to say about that.
-        progress: How much is done of what is being made, from 0 to 1.
-    """
-
-    state: Literal["none", "making", "ready", "failed"] = "none"
-    sentence: str = ""
-    progress: float = 0.0
-
-
-class UnitLevels(Protocol):
-    """The levels of the units of a recording; several threads may ask for them at the same time."""
-
-    def scale(self, unit: Unit) -> Scale:
-        """Return the scale of a unit, which is the same for the whole text."""
-        ...
-
-    def levels(self, unit: Unit, start: int, stop: int) -> Levels:
-        """(stop − start,) the levels of a unit at some characters."""
-        ...
-
-    def overview(self, unit: Unit, n_bins: int, start: int, stop: int) -> Levels:
-        """(2, n_bins) the lowest and the highest level of a unit in equal parts of some characters."""
-        ...
-
-
-class OpenLevels(NamedTuple):
-    """The levels of the units of a recording, and what tells how far those are that are kept on the disk."""
-
-    units: UnitLevels
-    sidecar: Callable[[], SidecarState]
 
 
 class Track(Protocol):
@@ -129,9 +92,10 @@ class ExploredRecording:
         name: What tells it from the other one.
         title: A heading.
         session: A session of it, for questions.
+        levels: The levels of its units.
     """
 
-    def __init__(self, session: Session, recording: Recording, levels: OpenLevels, *, name: str) -> None:
+    def __init__(self, session: Session, recording: Recording, levels: UnitLevels, *, name: str) -> None:
         """Look at a recording, which stays open.
 
         Args:
@@ -144,7 +108,7 @@ class ExploredRecording:
         self.title = recording.path.name
         self.session = session
         self._has_predictions = LOG_PROB in recording.predictions
-        self._levels = levels
+        self.levels = levels
         self._lock = Lock()
 
     @property
@@ -166,7 +130,7 @@ class ExploredRecording:
             "text_sha256": self.session.corpus.sha256,
             "model": has_model,
             "predictions": self._has_predictions,
-            "sidecar": asdict(self._levels.sidecar()),
+            "sidecar": asdict(self._sidecar_status()),
         }
 
     def tile(self, kind: Literal["text", "cells"], number: int) -> bytes:
@@ -197,7 +161,7 @@ class ExploredRecording:
 
     def unit_track(self, name: str) -> Track:
         """Return a unit as a track."""
-        return _UnitTrack(self.unit(name), self._levels.units, self.session.selection.n_chars < self.n_chars)
+        return _UnitTrack(self.unit(name), self.levels, self.session.selection.n_chars < self.n_chars)
 
     def loss_track(self) -> Track:
         """Return the model's loss as a track, which is made once.
@@ -220,6 +184,9 @@ class ExploredRecording:
         values = self.session.read([unit.site], position, position + 1)[unit.site][:, unit.index]
         value = float(values[0]) if len(values) else math.nan
         return value if math.isfinite(value) else None
+
+    def _sidecar_status(self) -> SidecarStatus:
+        return SidecarStatus(state="none") if self.levels.sidecar is None else self.levels.sidecar.status
 
     @cached_property
     def _header(self) -> dict[str, Any]:
@@ -371,8 +338,8 @@ class Exploration:
 @contextmanager
 def opened(
     paths: Sequence[Path],
-    open_levels: Callable[[Session], AbstractContextManager[OpenLevels]],
     *,
+    sidecar_bytes: int | None = None,
     files: NamedFiles | None = None,
     model: Path | None = None,
     version: str = "",
@@ -381,7 +348,8 @@ def opened(
 
     Args:
         paths: One recording or several.
-        open_levels: Opens the levels of the units of each.
+        sidecar_bytes: The size that the sidecar of each may have; 0 is none, and None the default. It is made in the
+            background.
         files: The only files that hypotheses may be taken from.
         model: The model of the recordings.
         version: That of this program.
@@ -398,6 +366,16 @@ def opened(
         for path, name in zip(paths, names, strict=True):
             recording = stack.enter_context(Recording(path))
             session = stack.enter_context(Session(recording, memory_bytes=_REMEMBERED_BYTES // len(paths)))
-            levels = stack.enter_context(open_levels(session))
-            recordings.append(ExploredRecording(session, recording, levels, name=name))
+            sidecar = None if sidecar_bytes == 0 else stack.enter_context(_started(session, sidecar_bytes))
+            recordings.append(ExploredRecording(session, recording, UnitLevels(session, sidecar), name=name))
         yield Exploration(recordings, files=files, model=model, version=version)
+
+
+@contextmanager
+def _started(session: Session, budget: int | None) -> Iterator[Sidecar]:
+    sidecar = Sidecar(session, budget=budget)
+    sidecar.start()
+    try:
+        yield sidecar
+    finally:
+        sidecar.close()

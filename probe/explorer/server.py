@@ -206,11 +206,19 @@ def serving(
     access = Access(host, listener.getsockname()[1], token)
     explorer = Explorer(exploration, page_files() if files is None else files)
     server = Server(_config(Guard(explorer.app, access)))
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True, name="explorer server")
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            server.run([listener])
+        finally:
+            ended.set()
+
+    thread = threading.Thread(target=run, daemon=True, name="explorer server")
     thread.start()
     try:
-        _wait_for(server, thread)
-        yield Address(access, host, listener.getsockname()[1], thread)
+        _wait_for(server, ended)
+        yield Address(access, host, listener.getsockname()[1], ended)
     finally:
         server.should_exit = True
         explorer.end_questions()
@@ -227,13 +235,13 @@ class Address:
         access: Who may ask.
         host: The name or address at which the server listens.
         port: Its port.
-        thread: In which it runs.
+        ended: Set when the server has ended.
     """
 
     access: Access
     host: str
     port: int
-    thread: threading.Thread
+    ended: threading.Event
 
     @property
     def url(self) -> str:
@@ -245,9 +253,11 @@ class Address:
         return self._url(self.access.code_for_once())
 
     def wait(self) -> None:
-        """Wait until the server ends, which it does not by itself."""
-        while self.thread.is_alive():
-            self.thread.join(1.0)
+        """Wait until the server ends, which it does not by itself.
+
+        Joining the thread would not do: in Python 3.11, a signal meanwhile makes the thread look as if it had ended.
+        """
+        self.ended.wait()
 
     def _url(self, token: str) -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
@@ -297,7 +307,7 @@ def _config(app: Guard) -> Config:
     )
 
 
-def _wait_for(server: Server, thread: threading.Thread) -> None:
+def _wait_for(server: Server, ended: threading.Event) -> None:
     """Wait until a server answers.
 
     Raises:
@@ -305,6 +315,6 @@ def _wait_for(server: Server, thread: threading.Thread) -> None:
     """
     until = time.monotonic() + _START_S
     while not server.started:
-        if not thread.is_alive() or time.monotonic() > until:
+        if ended.is_set() or time.monotonic() > until:
             raise ActivationError("the explorer's server did not start; try once more")
         time.sleep(0.01)
