@@ -104,13 +104,14 @@ def received(connection: socket.socket) -> bytes:
 def explored(
     *paths: Path,
     files: NamedFiles | None = None,
+    model: Path | None = None,
     page: dict[str, tuple[bytes, str]] | None = None,
     port: int = 0,
     sidecar_bytes: int = 0,
 ) -> Iterator[Client]:
     """Serve recordings, and yield a client with the cookie."""
     with (
-        opened(paths, sidecar_bytes=sidecar_bytes, files=files, version="0") as exploration,
+        opened(paths, sidecar_bytes=sidecar_bytes, files=files, model=model, version="0") as exploration,
         serving(exploration, port=port, files=PAGE if page is None else page) as address,
     ):
         client = Client(address, exploration)

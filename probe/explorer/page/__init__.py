@@ -19,7 +19,7 @@ def page_files() -> dict[str, tuple[bytes, str]]:
     """
     page, view = resources.files("probe.explorer.page"), resources.files("probe.viewer.page")
     files = {file.name: file for file in page.iterdir()}
-    for folder in ("bar", "panels"):
+    for folder in ("bar", "charts", "facts", "painting", "panels"):
         files |= {f"{folder}/{file.name}": file for file in page.joinpath(folder).iterdir()}
     files |= {name: view.joinpath(name) for name in ("view.js", "view.css")}
     return {
