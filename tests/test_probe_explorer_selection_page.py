@@ -47,9 +47,10 @@ def comments(opened: AskedPage, n: int = 12) -> list[list[int]]:
 
 
 def frames(opened: AskedPage) -> list[dict[str, float]]:
-    return opened.run(
+    boxes: list[dict[str, float]] = opened.run(
         "() => [...document.querySelectorAll('.painted')].map((one) => one.getBoundingClientRect().toJSON())"
     )
+    return boxes
 
 
 def test_passages_are_painted_and_unpainted_with_the_pointer(open_page: Open) -> None:
@@ -115,12 +116,13 @@ def test_painted_passages_stay_framed_wherever_the_text_is(open_page: Open) -> N
 
     def covered() -> str:
         opened.ready()
-        return opened.run("""() => [...document.querySelectorAll('.painted')].map((frame) => {
+        shown: str = opened.run("""() => [...document.querySelectorAll('.painted')].map((frame) => {
             const view = app.panes.view, box = frame.getBoundingClientRect();
             const first = view.under({ x: box.left + 2, y: box.top + box.height / 2 }).position;
             const last = view.under({ x: box.right - 2, y: box.top + box.height / 2 }).position;
             return `${first}-${last + 1}`;
         }).join()""")
+        return shown
 
     def joined(shown: str) -> tuple[int, int]:
         ends = [tuple(map(int, part.split("-"))) for part in shown.split(",")]

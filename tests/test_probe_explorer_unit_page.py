@@ -1,4 +1,4 @@
-"""The explorer's page in Chromium, with its server: what it says of one unit is what the commands and the weights say."""
+"""The explorer's page in Chromium, with its server: what it says of a unit is what commands and weights say."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +11,8 @@ from explorer_pages import CHROMIUM
 from planting import PLANTED, random_model
 
 from activations.models.checkpoints import save_model
+from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
-from activations.recordings.extraction import extract
 from activations.texts.corpus import Corpus
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
@@ -54,7 +54,8 @@ def told(opened: AskedPage, unit: str = COMMENT) -> dict[str, Any]:
 def test_the_histogram_and_the_facts_are_those_of_all_values(opened: AskedPage, planted: Path) -> None:
     facts = told(opened)["distribution"]
     text = part(opened, "distribution").inner_text()
-    assert f"mean {facts['mean']:.3f}, standard deviation {facts['sd']:.3f}, median {facts['median']:.3f}" in text.replace("−", "-")  # fmt: skip
+    sentence = f"mean {facts['mean']:.3f}, standard deviation {facts['sd']:.3f}, median {facts['median']:.3f}"
+    assert sentence in text.replace("−", "-")
     heights = opened.run("""() => {
         const path = document.querySelector('.unit-distribution .chart-steps').getAttribute('d');
         return [...path.matchAll(/V([\\d.]+)H/g)].map((match) => Number(match[1]));
@@ -131,9 +132,9 @@ def test_event_averages_are_those_of_the_profile(opened: AskedPage) -> None:
         return path.slice(1).split('L').map((place) => Number(place.split(' ')[1]));
     }""")
     assert len(heights) == len(begins)
-    low, high = min(begins), max(begins)
-    drawn = [(heights[begins.index(low)] - height) / (heights[begins.index(low)] - heights[begins.index(high)]) for height in heights]  # fmt: skip
-    assert drawn == pytest.approx([(value - low) / (high - low) for value in begins], abs=0.01)
+    low, high = begins.index(min(begins)), begins.index(max(begins))
+    drawn = [(heights[low] - height) / (heights[low] - heights[high]) for height in heights]
+    assert drawn == pytest.approx([(one - begins[low]) / (begins[high] - begins[low]) for one in begins], abs=0.01)
     assert panel.locator(".chart-band").count() >= 2
 
 

@@ -1,7 +1,5 @@
 // Charts as SVG, made element by element: a frame with two axes, into which lines, bands and steps are drawn.
 
-import { numberText } from "../view.js";
-
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [360, 150];
 const MARGINS = { left: 44, right: 8, top: 8, bottom: 32 };
@@ -24,6 +22,12 @@ export function ticksOf(low, high) {
   const ticks = [];
   for (let n = first; n * step <= high + 1e-9 * step; n++) ticks.push(n * step);
   return { ticks, step };
+}
+
+/** A number with as many digits as tell it from the next tick. */
+export function tickText(value, step) {
+  const text = value.toFixed(Math.min(Math.max(-Math.floor(Math.log10(step) + 1e-9), 0), 12));
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
 /** A range that has all of some numbers, and a little more; from −1 to 1 if there are none. */
@@ -73,8 +77,8 @@ export class Frame {
     const [columns, rows] = [ticksOf(...x), ticksOf(...y)];
     const bottom = HEIGHT - MARGINS.bottom;
     const lines = rows.ticks.map((tick) => draw("line", { x1: MARGINS.left, x2: WIDTH - MARGINS.right, y1: this.y(tick), y2: this.y(tick), class: "chart-grid" }));
-    const below = columns.ticks.map((tick) => draw("text", { x: this.x(tick), y: bottom + 13, class: "chart-tick", "text-anchor": "middle" }, numberText(tick, columns.step)));
-    const beside = rows.ticks.map((tick) => draw("text", { x: MARGINS.left - 5, y: this.y(tick) + 3.5, class: "chart-tick", "text-anchor": "end" }, numberText(tick, rows.step)));
+    const below = columns.ticks.map((tick) => draw("text", { x: this.x(tick), y: bottom + 13, class: "chart-tick", "text-anchor": "middle" }, tickText(tick, columns.step)));
+    const beside = rows.ticks.map((tick) => draw("text", { x: MARGINS.left - 5, y: this.y(tick) + 3.5, class: "chart-tick", "text-anchor": "end" }, tickText(tick, rows.step)));
     return [...lines, draw("line", { x1: MARGINS.left, x2: WIDTH - MARGINS.right, y1: bottom, y2: bottom, class: "chart-axis" }), ...below, ...beside];
   }
 

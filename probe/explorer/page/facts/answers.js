@@ -16,8 +16,9 @@ export function answersOf(app, { rows, explained, tunings, left_out: leftOut }) 
   const head = make("tr", "", {}, ...heads.map(([text, className]) => make("th", className, { scope: "col" }, text)));
   const table = make("table", "ranking", { "aria-label": "Hypotheses that the unit answers to" }, make("thead", "", {}, head), make("tbody", "", {}, ...lines));
   const sentence = `${shown(100 * (explained ?? 0), 0)} % of its held-out variance is explained by those that add something together. AUC for True and False, r for numbers; click one to see the unit beside it.`;
-  const more = rows.length > MOST_ROWS ? `${rows.length - MOST_ROWS} more were tried. ` : "";
-  return [make("p", "muted", {}, sentence), table, ...tunings.flatMap((tuning) => tuningOf(app, tuning)), make("p", "muted left-out", {}, more + (leftOut ?? ""))];
+  const more = rows.length > MOST_ROWS ? [make("p", "muted", {}, `${rows.length - MOST_ROWS} more were tried, and say less.`)] : [];
+  const others = leftOut ? [make("details", "left-out", {}, make("summary", "muted", {}, "Hypotheses that were left out"), make("p", "muted", {}, leftOut))] : [];
+  return [make("p", "muted", {}, sentence), table, ...more, ...others, ...tunings.flatMap((tuning) => tuningOf(app, tuning))];
 }
 
 function answer(app, row) {

@@ -3,7 +3,7 @@
 import { grouped, make, numberText, visible } from "../view.js";
 import { barTable, curvesChart, histogramChart, link } from "../charts/charts.js";
 
-const [BEFORE, AFTER] = [26, 18]; // characters of a passage that are shown
+const [BEFORE, AFTER] = [40, 40]; // characters of a passage that are shown, where there is room
 
 export const shown = (value, digits = 3) => (value === null || value === undefined ? "–" : numberText(value, 10 ** -digits));
 
@@ -35,14 +35,15 @@ export function extremesOf(app, { most, least }) {
 }
 
 function passage(app, { position, value, before, character, after }) {
-  const parts = [
-    make("span", "muted", {}, visible([...before].slice(-BEFORE).join(""))),
-    make("mark", "", {}, visible(character)),
-    make("span", "muted", {}, visible([...after].slice(0, AFTER).join(""))),
-  ];
-  const go = make("button", "passage", { type: "button", title: `Go to position ${grouped(position)}` }, ...parts);
+  const parts = inContext([...before].slice(-BEFORE).join(""), character, [...after].slice(0, AFTER).join(""));
+  const go = make("button", "passage in-context", { type: "button", title: `Go to position ${grouped(position)}` }, ...parts);
   go.addEventListener("click", () => app.goTo(position));
   return make("li", "", {}, go, make("span", "number", {}, shown(value)));
+}
+
+/** A marked text between what is before and behind it, which are cut where there is no room. */
+export function inContext(before, text, after) {
+  return [make("span", "before", {}, make("span", "", {}, visible(before))), make("mark", "", {}, visible(text)), make("span", "after", {}, visible(after))];
 }
 
 export function writtenByOf(app, { rows }) {

@@ -2,6 +2,7 @@
 
 import { grouped, make, numberText, visible } from "../view.js";
 import { isOvertaken } from "../api.js";
+import { inContext } from "../facts/quick.js";
 
 const MOST_TOGETHER = 3;
 
@@ -91,9 +92,8 @@ export class Elsewhere {
   }
 
   #item({ start, before, text, after, likeness, n_alike: nAlike }) {
-    const parts = [make("span", "muted", {}, visible(before.slice(-24))), make("mark", "", {}, visible(text)), make("span", "muted", {}, visible(after))];
     const times = nAlike > 1 ? `, ${nAlike} times` : "";
-    const go = make("button", "passage", { type: "button", title: `Position ${start}, likeness ${numberText(likeness, 0.01)}${times}` }, ...parts);
+    const go = make("button", "passage in-context", { type: "button", title: `Position ${start}, likeness ${numberText(likeness, 0.01)}${times}` }, ...inContext(before, text, after));
     go.addEventListener("click", () => this.app.goTo(start));
     return make("li", "", {}, go, nAlike > 1 ? make("span", "muted times", { title: "passages with this text" }, `×${nAlike}`) : "");
   }

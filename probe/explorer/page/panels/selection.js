@@ -142,7 +142,7 @@ class SelectionPanel {
     const compared = units.filter(({ auc }) => auc !== null);
     const controls = chance.length ? [{ name: "best at random places, at most", held_out: chance.at(-1) }] : [];
     const rows = compared.slice(0, MOST_ROWS).map((row) => this.#rowOf(row, nPassages, controls));
-    const heads = [["Unit", ""], ["", ""], ["AUC", "number"], ["95 % interval", "interval"], ["passages", "number"]];
+    const heads = [["Unit", ""], ["", ""], ["AUC", "number"], ["95 % interval", "interval"], ["agree", "number"]];
     this.table.replaceChildren(...(rows.length ? [tableOf("Units inside what is painted, beside the text around it", heads, rows)] : []));
     this.table.classList.remove("stale");
     this.#warn(notes);
