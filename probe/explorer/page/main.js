@@ -61,6 +61,7 @@ const PREPARING_MS = 1500; // between two looks at what the server prepares
 class App extends Emitter {
   #turns = new Map();
   #saidTimer = 0;
+  #openPanel = null;
 
   constructor() {
     super();
@@ -218,14 +219,17 @@ class App extends Emitter {
   }
 
   #showPanel() {
-    const open = this.state.get("panel");
-    for (const [name, panel] of this.panels) {
-      const isOpen = name === open;
+    const open = this.panels.get(this.state.get("panel"));
+    for (const panel of this.panels.values()) {
+      const isOpen = panel === open;
       panel.tab.setAttribute("aria-selected", String(isOpen));
       panel.tab.tabIndex = isOpen ? 0 : -1;
-      if (panel.place.hidden === isOpen || !isOpen) (isOpen ? panel.show : panel.hide)?.();
       panel.place.hidden = !isOpen;
     }
+    if (open === this.#openPanel) return;
+    this.#openPanel?.hide?.();
+    this.#openPanel = open;
+    open?.show?.();
   }
 
   #onTabKey(event) {

@@ -1,7 +1,7 @@
 """One unit: what is known of it at once, then what takes a reading, and last what it answers to."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from activations.errors import ActivationError
 from activations.progress import Progress, steps_of
-from analyses.errors import AnalysisError
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.many_hypotheses import Targets, all_targets
 from probe.explorer.exploration import Exploration, ExploredRecording
@@ -26,7 +25,7 @@ from probe.explorer.requests import (
     text_in,
     whole_in,
 )
-from probe.explorer.streams import Endpoint, Job, Jobs
+from probe.explorer.streams import ERRORS, Endpoint, Job, Jobs
 
 if TYPE_CHECKING:
     from activations.models.char_rnn import CharRNN
@@ -66,10 +65,12 @@ def endpoints(exploration: Exploration, questions: Jobs) -> Mapping[tuple[str, s
         wanted = profile_request(await body_of(request.receive))
         session = exploration.recording(wanted.recording).session
         labelled = exploration.labelled(wanted.labels, session)
-        target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
-        return questions.stream(
-            lambda job: unit_facts.profile(session, wanted.unit, target, progress=job.progress).as_json()
-        )
+
+        def work(job: Job) -> dict[str, Any]:
+            target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
+            return unit_facts.profile(session, wanted.unit, target, progress=job.progress).as_json()
+
+        return questions.stream(work)
 
     return {("GET", "/api/unit"): tell, ("POST", "/api/unit/profile"): profile}
 
@@ -111,17 +112,17 @@ class _AskedUnits:
         job.part({"nearest": _told(lambda: unit_facts.nearest(read, progress=beside))})
 
         def answers() -> Answer:
-            made = self._targets(recording, job, labelling)
+            made = self._targets(recording, labelling)
             told = unit_facts.answers(read, made.made, progress=answering)
-            return _with_left_out(told, made.left_out)
+            return replace(told, left_out=made.left_out)
 
         return {"answers": _told(answers)}
 
-    def _targets(self, recording: ExploredRecording, job: Job, progress: Progress) -> Targets:
+    def _targets(self, recording: ExploredRecording, progress: Progress) -> Targets:
         """Return the labels of all hypotheses for a text, which are made once."""
         key = recording.session.corpus.sha256 + recording.name
         while not self.labelling.acquire(timeout=_WAIT_S):
-            job.progress(0, 1)  # ends this if nobody waits for it any more
+            progress(0, 1)  # ends this if nobody waits for it any more
         try:
             if key not in self.targets:
                 self.targets[key] = all_targets(
@@ -152,15 +153,9 @@ class _AskedUnits:
         return unit_weights(self.model, name)
 
 
-def _with_left_out(told: unit_facts.Answers, left_out: str) -> unit_facts.Answers:
-    from dataclasses import replace
-
-    return replace(told, left_out=left_out)
-
-
 def _told(question: Callable[[], Answer]) -> dict[str, Any]:
     """Return an answer, or a sentence that says why there is none."""
     try:
         return question().as_json()
-    except (ActivationError, AnalysisError) as error:
+    except ERRORS as error:
         return {"sentence": str(error)}

@@ -232,7 +232,7 @@ class UnitLevels:
     def _read_site(self, site: Site, first: int, last: int) -> Levels:
         """Return (n_units, n_rows) levels of a site at some rows, from the source."""
         scales = self._site_scales(site)
-        values = self._read(site, first, last).astype(np.float32)
+        values = self._read(site, first, last)
         levels = np.empty(values.shape[::-1], np.uint8)
         write_levels(values, scales.offsets, scales.steps, levels)
         return levels

@@ -19,7 +19,7 @@ export class Elsewhere {
     this.warnings = make("ul", "warnings", { hidden: true, "aria-label": "What this shows" });
     this.list = make("ol", "passages", { "aria-label": "Similar passages" });
     this.element = make("div", "elsewhere", { hidden: true }, make("h3", "", {}, "Where else?"), this.choices, this.progress, this.summary, this.list, this.warnings);
-    app.on("elsewhere", () => this.#ask());
+    app.on("elsewhere", () => this.ask());
     app.on("painted", () => this.forget());
   }
 
@@ -29,7 +29,7 @@ export class Elsewhere {
     this.element.hidden = !units.length;
     const numbers = units.length >= MOST_TOGETHER ? [1, MOST_TOGETHER] : units.length ? [1] : [];
     this.choices.replaceChildren(...numbers.map((n) => this.#choice(n)));
-    this.#ask();
+    this.ask();
   }
 
   #choice(n) {
@@ -54,8 +54,10 @@ export class Elsewhere {
     this.progress.hidden = true;
   }
 
-  async #ask() {
+  /** Look for what the chosen units do, unless that has been done, or nobody sees it. */
+  async ask() {
     const { app } = this;
+    if (app.state.get("panel") !== "selection") return;
     const units = this.#units.slice(0, this.#n);
     [...this.choices.children].forEach((button, i) => button.setAttribute("aria-pressed", String([1, MOST_TOGETHER][i] === this.#n)));
     const key = units.length ? `${app.recording} ${units} ${app.painting.spans}` : "";

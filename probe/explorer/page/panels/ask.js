@@ -86,7 +86,7 @@ class Ranking {
     const { n_chars: nChars } = this.app.facts.recordings[this.app.recording].header;
     const n = labels.n_true;
     this.about.textContent = n === null || n === undefined ? labels.kind : `True at ${grouped(n)} of ${grouped(nChars)} characters, ${shown((100 * n) / nChars, 1)}\u00a0%`;
-    this.stage.textContent = "a quick look …";
+    this.stage.textContent = "Ranking the units …";
     this.#showWarnings(labels.warnings ?? []);
     this.labelWarnings = labels.warnings ?? [];
     this.table.classList.add("stale");

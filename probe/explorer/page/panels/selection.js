@@ -16,7 +16,7 @@ const shown = (value, digits = 3) => (value === null || value === undefined ? "â
 
 export function panel(app) {
   const selection = new SelectionPanel(app);
-  return { title: "Selection", element: selection.element, show: () => selection.ask() };
+  return { title: "Selection", element: selection.element, show: () => selection.ask(), hide: () => selection.leave() };
 }
 
 class SelectionPanel {
@@ -85,12 +85,18 @@ class SelectionPanel {
     this.#asked = "";
   }
 
+  /** End what is asked, of which nobody sees the answer: other panels have questions, too. */
+  leave() {
+    for (const name of ["selection", "elsewhere"]) this.app.abort(name);
+  }
+
   /** Ask for the units that switch, unless that has been done, or nobody sees it. */
   async ask() {
     const { app } = this;
     const { spans } = app.painting;
     const key = spans.length ? `${app.recording} ${spans}` : "";
-    if (app.state.get("panel") !== "selection" || key === this.#asked || !key) return;
+    if (app.state.get("panel") !== "selection" || !key) return;
+    if (key === this.#asked) return this.elsewhere.ask();
     this.#asked = key;
     const signal = app.latest("selection");
     this.#begin();

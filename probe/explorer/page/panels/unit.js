@@ -24,7 +24,7 @@ const STAGES = { distribution: "Reading the unit …", nearest: "Comparing it wi
 
 export function panel(app) {
   const unit = new UnitPanel(app);
-  return { title: "Unit", element: unit.element, show: () => unit.ask() };
+  return { title: "Unit", element: unit.element, show: () => unit.ask(), hide: () => unit.leave() };
 }
 
 class UnitPanel {
@@ -53,8 +53,7 @@ class UnitPanel {
 
   #settle() {
     clearTimeout(this.#timer);
-    this.app.abort("unit");
-    this.app.abort("unit-profile");
+    this.leave();
     this.#timer = setTimeout(() => this.ask(), SETTLED_MS);
   }
 
@@ -84,6 +83,12 @@ class UnitPanel {
       this.stage.textContent = error.message;
     }
     if (!signal.aborted) this.progress.hidden = true;
+  }
+
+  /** End what is asked, of which nobody sees the answer: other panels have questions, too. */
+  leave() {
+    this.app.abort("unit");
+    this.app.abort("unit-profile");
   }
 
   #begin(key) {
@@ -153,7 +158,8 @@ class UnitPanel {
       await app.api.stream("unit/profile", question, take, { signal });
     } catch (error) {
       if (this.#profiled === key) this.#profiled = "";
-      if (!isOvertaken(error)) this.#fill("profile", title, [make("p", "muted", {}, error.message)]);
+      if (error.status === 404) app.labels.renew().catch(() => {}); // the server keeps those that were asked for last
+      else if (!isOvertaken(error)) this.#fill("profile", title, [make("p", "muted", {}, error.message)]);
     }
   }
 }
