@@ -29,6 +29,10 @@ class AskedPage(ExplorerPage):
         self.client = client
         self.text = client.exploration.recordings[0].session.corpus.text()
 
+    def wait(self, condition: str) -> None:
+        """Wait for a condition, and as long as questions take on a machine that does other things, too."""
+        wait_until(self.page, condition, seconds=150)
+
     @property
     def panel(self) -> Any:
         """The panel that is open."""
