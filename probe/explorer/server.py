@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,13 +26,17 @@ from probe.explorer.connections import HEAD_S, WatchedConnection
 from probe.explorer.exploration import Exploration
 from probe.explorer.guarding import Access, Guard, body_of, refusal
 from probe.explorer.requests import RequestError
-from probe.explorer.streams import ERRORS, OUR_FAULT, Job, Jobs
+from probe.explorer.routes import selecting, units
+from probe.explorer.streams import ERRORS, OUR_FAULT, Endpoint, Job, Jobs
 from probe.viewer.page.page import file_text
 
 Result = TypeVar("Result")
-Endpoint = Callable[[Request], Awaitable[Response]]
 PageFiles = Mapping[str, tuple[bytes, str]]
 """The files that are served, by their names: content and media type."""
+_TOPICS = (
+    selecting,
+    units,
+)  # modules with `endpoints`
 _AT_A_TIME = 8  # short requests
 _MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -91,6 +95,9 @@ class Explorer:
         asking: dict[str, Endpoint] = {"/api/labels": self._labels, "/api/rank": self._rank}
         routes = [Route(path, _safely(endpoint), methods=["GET"]) for path, endpoint in reading.items()]
         routes += [Route(path, _safely(endpoint), methods=["POST"]) for path, endpoint in asking.items()]
+        for topic in _TOPICS:
+            for (method, path), endpoint in topic.endpoints(exploration, self._questions).items():
+                routes.append(Route(path, _safely(endpoint), methods=[method]))
         self.app = Starlette(routes=routes, exception_handlers={404: _no_such_page, 405: _no_such_method})
         self.app.router.redirect_slashes = False
 

@@ -5,10 +5,11 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -28,6 +29,8 @@ OUR_FAULT = "this went wrong in a way that it should not; the terminal in which 
 _PROGRESS_S = 0.1  # between two lines
 _END_S = 5.0  # in which threads end when the server does
 
+Endpoint = Callable[[Request], Awaitable[Response]]
+"""Answers a request; what it raises is made one sentence."""
 Line = dict[str, Any]
 Work = Callable[["Job"], Line]
 
