@@ -108,11 +108,13 @@ def explored(
     page: dict[str, tuple[bytes, str]] | None = None,
     port: int = 0,
     sidecar_bytes: int = 0,
+    model: Path | None = None,
+    probes: tuple[Path, ...] = (),
     token: str | None = None,
 ) -> Iterator[Client]:
     """Serve recordings, and yield a client with the cookie."""
     with (
-        opened(paths, sidecar_bytes=sidecar_bytes, files=files, model=model, version="0") as exploration,
+        opened(paths, sidecar_bytes=sidecar_bytes, files=files, model=model, probes=probes, version="0") as exploration,
         serving(exploration, port=port, token=token, files=PAGE if page is None else page) as address,
     ):
         client = Client(address, exploration)

@@ -42,8 +42,17 @@ class ServerOptions:
     model: Annotated[
         Path | None,
         Option(
-            help="The model of the recording, for what needs it.",
+            help="The model of the recording, which reads what is typed on the page, and writes while it is steered; "
+            "recordings of the bundled model need none.",
             autocompletion=completion.models,
+            show_default=False,
+        ),
+    ] = None
+    probe: Annotated[
+        list[Path] | None,
+        Option(
+            help="A probe that `probe fit --save` kept, whose direction can be added while the model writes; may be "
+            "repeated.",
             show_default=False,
         ),
     ] = None
@@ -127,7 +136,14 @@ def _explore(paths: list[Path], options: ServerOptions, budget: int | None) -> N
         )
     files = NamedFiles.read(options.hypotheses or ())
     with (
-        opened(paths, sidecar_bytes=budget, files=files, model=options.model, version=__version__) as exploration,
+        opened(
+            paths,
+            sidecar_bytes=budget,
+            files=files,
+            model=options.model,
+            probes=options.probe or (),
+            version=__version__,
+        ) as exploration,
         serving(exploration, host=options.host, port=options.port, token=_given_token()) as address,
     ):
         say(address.url)

@@ -49,11 +49,7 @@ import { Painting } from "./painting/painting.js";
 import { Panes } from "./text.js";
 import { make, visible } from "./view.js";
 
-const PANELS = [
-  "ask",
-  "selection",
-  "unit",
-];
+const PANELS = ["ask", "selection", "unit", "try", "steer"];
 
 const SAID_MS = 4000;
 const PREPARING_MS = 1500; // between two looks at what the server prepares
