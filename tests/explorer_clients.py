@@ -108,7 +108,6 @@ def explored(
     page: dict[str, tuple[bytes, str]] | None = None,
     port: int = 0,
     sidecar_bytes: int = 0,
-    model: Path | None = None,
     probes: tuple[Path, ...] = (),
     token: str | None = None,
 ) -> Iterator[Client]:

@@ -93,6 +93,7 @@ class ExploredRecording:
     Attributes:
         name: What tells it from the other one.
         title: A heading.
+        path: The file.
         folder: The folder that it is in.
         model_sha256: Hash of the model that was recorded; empty if the recording does not say.
         session: A session of it, for questions.
@@ -110,6 +111,7 @@ class ExploredRecording:
         """
         self.name = name
         self.title = recording.path.name
+        self.path = recording.path
         self.folder = recording.path.parent
         self.model_sha256 = recording.model_sha256
         self.session = session
@@ -239,14 +241,6 @@ class Exploration:
             "hypotheses": list(self._hypotheses()),
             "version": self._version,
         }
-
-    def recording(self, number: int) -> ExploredRecording:
-        """Return a recording by its number.
-
-        Raises:
-            RequestError: If there is no such recording.
-        """
-        return self._recording(number)
 
     def tile(self, wanted: TileRequest) -> bytes:
         """Return a part of a tile of a text."""

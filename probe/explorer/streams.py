@@ -33,8 +33,6 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 """Answers a request; what it raises is made one sentence."""
 Line = dict[str, Any]
 Work = Callable[["Job"], Line]
-Endpoint = Callable[[Request], Awaitable[Response]]
-"""Answers a request; what it raises is made one sentence."""
 
 
 class _GivenUp(Exception):  # noqa: N818 - no error, and nobody sees it
