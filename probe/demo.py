@@ -6,12 +6,14 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from activations.blocks import Source
+from activations.errors import ActivationError
 from activations.files import make_folder, replacing
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
 from activations.progress import NotedProgress, no_progress
 from activations.reading.extraction import Extraction, extract
 from activations.reading.live import LiveActivations
+from activations.recordings.recording import Recording
 from activations.site_names import select_sites
 from activations.texts.corpus import Corpus
 from analyses.curves import Curve
@@ -29,7 +31,7 @@ from probe.viewer.making import text_view
 
 HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")
 SITES = "hidden,cell"
-_BUNDLED_MODEL, _MODEL = "python_lstm.pt", "model.pt"
+_BUNDLED_MODEL, _MODEL, _RECORDING = "python_lstm.pt", "model.pt", "activations.h5"
 _PASSAGE_LINES, _PASSAGE_CHARS = 22, 2_000
 _OPTIONS = ReportOptions(n_curves=len(HYPOTHESES), n_chars=4_000, n_matched=8, has_units=False)
 
@@ -72,6 +74,55 @@ def bundled_activations() -> LiveActivations:
     return LiveActivations(bundled_model(), bundled_text(), replace_unknown=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundledRecording:
+    """The recording of the bundled model reading the bundled text.
+
+    Attributes:
+        path: The file with the recording.
+        model: The file with the bundled model.
+    """
+
+    path: Path
+    model: Path
+
+
+def bundled_recording(folder: Path, progress: NotedProgress = no_progress) -> BundledRecording:
+    """Record the bundled model reading the bundled text, unless that recording is in the folder already.
+
+    Args:
+        folder: Where the recording and the model go; it is made if it does not exist.
+        progress: Called with the amount done, the total, and the name of what is done now.
+
+    Raises:
+        ActivationError: If the folder cannot be written to.
+    """
+    path, model = folder / _RECORDING, folder / _MODEL
+    live = bundled_activations()
+    if not (_is_bundled(path, live) and model.exists()):
+        make_folder(folder)
+        _write_model(model)
+        progress(0, 1, "reading the text")
+        extract(
+            live, path, sites=select_sites(live.sites, SITES), progress=lambda done, total: progress(done, total, "")
+        )
+    return BundledRecording(path=path, model=model)
+
+
+def _is_bundled(path: Path, live: LiveActivations) -> bool:
+    """Tell whether a file is a recording of the bundled model and text."""
+    try:
+        with Recording(path) as recording:
+            return (recording.model_sha256, recording.corpus.sha256) == (live.model_sha256, live.corpus.sha256)
+    except ActivationError:
+        return False
+
+
+def _write_model(path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes((files("probe.data") / _BUNDLED_MODEL).read_bytes())
+
+
 def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
     """Record the bundled model reading the bundled text, and report what it knows.
 
@@ -85,10 +136,9 @@ def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
     make_folder(folder)
     progress(0, 1, "reading the text")
     model = folder / _MODEL
-    with replacing(model) as temporary:
-        temporary.write_bytes((files("probe.data") / _BUNDLED_MODEL).read_bytes())
+    _write_model(model)
     live = bundled_activations()
-    extraction = extract(live, folder / "activations.h5", sites=select_sites(live.sites, SITES))
+    extraction = extract(live, folder / _RECORDING, sites=select_sites(live.sites, SITES))
     page, curves = folder / "report.html", folder / "curves.png"
     pictures = {name: folder / f"text_{name}.png" for name in HYPOTHESES}
     with Session(extraction.path) as session:

@@ -104,10 +104,10 @@ def received(connection: socket.socket) -> bytes:
 def explored(
     *paths: Path,
     files: NamedFiles | None = None,
+    model: Path | None = None,
     page: dict[str, tuple[bytes, str]] | None = None,
     port: int = 0,
     sidecar_bytes: int = 0,
-    model: Path | None = None,
     probes: tuple[Path, ...] = (),
     token: str | None = None,
 ) -> Iterator[Client]:

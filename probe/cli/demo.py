@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument
+from typer import Argument, BadParameter, Option
 
 from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 @with_options
 def demo(
     folder: Annotated[Path, Argument(help="Where the recording and the pictures go.")] = Path("demo"),
+    explore: Annotated[
+        bool,
+        Option(
+            "--explore",
+            help="Make the recording alone, unless it is there, and open it in `probe explore`, with a tour of five "
+            "steps.",
+        ),
+    ] = False,
+    no_browser: Annotated[bool, Option("--no-browser", help="With --explore: open no browser.")] = False,
     *,
     tables: TableOptions,
 ) -> None:
@@ -30,10 +39,19 @@ def demo(
 
     Example:
         probe demo
+
+        probe demo --explore
     """
     from activations.recordings.recording import Recording
     from probe.demo import run_demo
 
+    if explore:
+        if tables.as_json or tables.csv is not None:
+            raise BadParameter("--explore has no rows; leave out --json and --csv")
+        _explore(folder, no_browser=no_browser)
+        return
+    if no_browser:
+        raise BadParameter("--no-browser goes with --explore")
     tables.check()
     with progress("demo") as report:
         result = run_demo(folder, progress=report)
@@ -47,6 +65,17 @@ def demo(
     tables.write(complete)
     if not tables.as_json:
         _say_what_next(result)
+
+
+def _explore(folder: Path, *, no_browser: bool) -> None:
+    """Open the bundled recording in the explorer, with its tour."""
+    from probe.cli.explore import ServerOptions, check_installed, serve_page
+    from probe.demo import bundled_recording
+
+    check_installed()
+    with progress("demo") as report:
+        recording = bundled_recording(folder, progress=report)
+    serve_page([recording.path], ServerOptions(model=recording.model, no_browser=no_browser), fragment="#tour=1")
 
 
 def _row(finding: "Finding") -> dict[str, TableCell]:

@@ -115,14 +115,25 @@ def explore(recordings: RecordingsArgument = None, *, options: ServerOptions) ->
     subjects = Subjects([], list(recordings or ()))
     if len(subjects.paths) > _MOST_RECORDINGS:
         raise BadParameter(f"{len(subjects.paths)} recordings are named; the page shows at most {_MOST_RECORDINGS}")
-    budget = options.sidecar_bytes
-    _check_installed()
+    _ = options.sidecar_bytes  # which is refused before any work if it is no size
+    check_installed()
     _check_model(options.model)
     subjects.say_default()
-    _explore(subjects.paths, options, budget)
+    serve_page(subjects.paths, options)
 
 
-def _explore(paths: list[Path], options: ServerOptions, budget: int | None) -> None:
+def serve_page(paths: list[Path], options: ServerOptions, *, fragment: str = "") -> None:
+    """Serve the page on recordings until the command is stopped.
+
+    Args:
+        paths: The recordings.
+        options: Where it is served, and what may be asked there.
+        fragment: What the address says after the token, such as `#tour=1`.
+
+    Raises:
+        BadParameter: If an option is wrong.
+        ActivationError: If a recording cannot be opened, or the page not be served there.
+    """
     from hypotheses.user_files import NamedFiles
     from probe import __version__
     from probe.explorer.exploration import opened
@@ -138,7 +149,7 @@ def _explore(paths: list[Path], options: ServerOptions, budget: int | None) -> N
     with (
         opened(
             paths,
-            sidecar_bytes=budget,
+            sidecar_bytes=options.sidecar_bytes,
             files=files,
             model=options.model,
             probes=options.probe or (),
@@ -146,15 +157,15 @@ def _explore(paths: list[Path], options: ServerOptions, budget: int | None) -> N
         ) as exploration,
         serving(exploration, host=options.host, port=options.port, token=_given_token()) as address,
     ):
-        say(address.url)
+        say(address.url + fragment)
         sys.stdout.flush()  # a pipe would keep it
         inform("Ctrl-C ends it")
         if not options.no_browser:
-            _open_browser(address)
+            _open_browser(address, fragment)
         address.wait()
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
     """Refuse to go on without the libraries of the extra.
 
     Raises:
@@ -198,7 +209,7 @@ def _given_token() -> str | None:
     return token
 
 
-def _open_browser(address: "Address") -> None:
+def _open_browser(address: "Address", fragment: str = "") -> None:
     """Open the page in a browser with a window; one in the terminal would take it away from this command."""
     import webbrowser
     from threading import Thread
@@ -210,4 +221,4 @@ def _open_browser(address: "Address") -> None:
     if type(browser) is webbrowser.GenericBrowser:
         return
     opening: Callable[[str], bool] = browser.open
-    Thread(target=opening, args=(address.url_for_once(),), daemon=True).start()
+    Thread(target=opening, args=(address.url_for_once() + fragment,), daemon=True).start()

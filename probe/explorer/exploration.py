@@ -93,6 +93,9 @@ class ExploredRecording:
     Attributes:
         name: What tells it from the other one.
         title: A heading.
+        path: The file.
+        folder: The folder that it is in.
+        model_sha256: Hash of the model that was recorded; empty if the recording does not say.
         session: A session of it, for questions.
         levels: The levels of its units.
     """
@@ -108,6 +111,9 @@ class ExploredRecording:
         """
         self.name = name
         self.title = recording.path.name
+        self.path = recording.path
+        self.folder = recording.path.parent
+        self.model_sha256 = recording.model_sha256
         self.session = session
         self._has_predictions = LOG_PROB in recording.predictions
         self.levels = levels
@@ -236,17 +242,9 @@ class Exploration:
             "version": self._version,
         }
 
-    def recording(self, number: int) -> ExploredRecording:
-        """Return a recording by its number.
-
-        Raises:
-            RequestError: If there is no such recording.
-        """
-        return self._recording(number)
-
     def tile(self, wanted: TileRequest) -> bytes:
         """Return a part of a tile of a text."""
-        return self._recording(wanted.recording).tile(wanted.kind, wanted.tile)
+        return self.recording(wanted.recording).tile(wanted.kind, wanted.tile)
 
     def track(self, wanted: TrackName) -> dict[str, Any]:
         """Return what a page has to know of a track."""
@@ -254,14 +252,14 @@ class Exploration:
 
     def levels(self, wanted: LevelsRequest) -> bytes:
         """Return the levels of a tile, a byte for each character."""
-        recording, track = self._recording(wanted.track.recording), self._track(wanted.track)
+        recording, track = self.recording(wanted.track.recording), self._track(wanted.track)
         recording.check_tile(wanted.tile)
         start = wanted.tile * TILE_CHARS
         return track.levels(start, min(start + TILE_CHARS, recording.n_chars)).tobytes()
 
     def overview(self, wanted: OverviewRequest) -> bytes:
         """Return the lowest levels of equal parts of a text, and then the highest, a byte each."""
-        recording, track = self._recording(wanted.track.recording), self._track(wanted.track)
+        recording, track = self.recording(wanted.track.recording), self._track(wanted.track)
         n_chars = recording.n_chars
         stop = n_chars if wanted.stop is None else wanted.stop
         if not wanted.start < stop <= n_chars:
@@ -273,7 +271,7 @@ class Exploration:
 
     def value(self, wanted: ValueRequest) -> dict[str, Any]:
         """Return the exact value of a unit at a character."""
-        return {"value": self._recording(wanted.track.recording).value(wanted.track.name, wanted.position)}
+        return {"value": self.recording(wanted.track.recording).value(wanted.track.name, wanted.position)}
 
     def label(self, wanted: LabelsRequest) -> dict[str, Any]:
         """Label a text, and return what the page has to know of the labels.
@@ -282,7 +280,7 @@ class Exploration:
             HypothesisError: If there is no such hypothesis, or it fails on this text.
             AnalysisError: If its labels cannot be shown.
         """
-        labelled = labelled_by(self._recording(wanted.recording).session, wanted.hypothesis, self.files)
+        labelled = labelled_by(self.recording(wanted.recording).session, wanted.hypothesis, self.files)
         self.labels.keep(labelled)
         return labelled.facts()
 
@@ -296,27 +294,32 @@ class Exploration:
             part: Called with what is known early.
             progress: Called with the amount done and the total.
         """
-        session = self._recording(wanted.recording).session
-        labelled = self._labelled(wanted.labels, session)
+        session = self.recording(wanted.recording).session
+        labelled = self.labelled(wanted.labels, session)
         target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
         return rank_labels(
             session, target, sites=wanted.sites, quick=lambda rows: part({"quick": rows}), progress=progress
         )
 
-    def _recording(self, number: int) -> ExploredRecording:
+    def recording(self, number: int) -> ExploredRecording:
+        """Return the recording of a number.
+
+        Raises:
+            RequestError: If there is none.
+        """
         if number >= len(self.recordings):
             raise RequestError(f"there is no recording {number:,}; there are {len(self.recordings)}, from 0 on", 404)
         return self.recordings[number]
 
     def _track(self, wanted: TrackName) -> Track:
-        recording = self._recording(wanted.recording)
+        recording = self.recording(wanted.recording)
         if wanted.kind == "loss":
             return recording.loss_track()
         if wanted.kind == "labels":
-            return self._labelled(wanted.name, recording.session).track
+            return self.labelled(wanted.name, recording.session).track
         return recording.unit_track(wanted.name)
 
-    def _labelled(self, identity: str, session: Session) -> LabelSet:
+    def labelled(self, identity: str, session: Session) -> LabelSet:
         """Return labels that were made before.
 
         Raises:

@@ -16,8 +16,10 @@ MOST_SPELLED_CHARS = 4_000
 MOST_BINS = 10_000
 """Of an overview."""
 _MOST_QUERY_CHARS = 2_000
-_MOST_NAME_CHARS = 200
-_MOST_POSITION = 1 << 40
+MOST_NAME_CHARS = 200
+"""Of a unit, a site or the id of labels."""
+MOST_POSITION = 1 << 40
+"""Of a character, a tile or a recording."""
 _WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
@@ -157,7 +159,7 @@ class Query:
         """
         if name not in self._fields:
             raise RequestError(f"the address lacks {name}; add it after the ?")
-        return _bounded_text(name, self._fields[name], _MOST_NAME_CHARS)
+        return _bounded_text(name, self._fields[name], MOST_NAME_CHARS)
 
     def choice(self, name: str, choices: Collection[str]) -> str:
         """Return a field that is one of some words.
@@ -203,8 +205,8 @@ def levels_request(query: bytes) -> LevelsRequest:
 def overview_request(query: bytes) -> OverviewRequest:
     """Read a request for the lowest and highest levels of parts of the text."""
     fields = Query(query).only("recording", "unit", "labels", "loss", "bins", "start", "stop")
-    start = fields.whole("start", 0, _MOST_POSITION, default=0)
-    stop = fields.whole("stop", 0, _MOST_POSITION) if fields.has("stop") else None
+    start = fields.whole("start", 0, MOST_POSITION, default=0)
+    stop = fields.whole("stop", 0, MOST_POSITION) if fields.has("stop") else None
     return OverviewRequest(_track(fields), fields.whole("bins", 1, MOST_BINS), start, stop)
 
 
@@ -216,19 +218,19 @@ def value_request(query: bytes) -> ValueRequest:
 
 def labels_request(body: bytes) -> LabelsRequest:
     """Read a request for labels."""
-    fields = _fields(body, "recording", "hypothesis")
-    spelled = _text(fields, "hypothesis", MOST_SPELLED_CHARS)
+    fields = fields_of(body, "recording", "hypothesis")
+    spelled = text_in(fields, "hypothesis", MOST_SPELLED_CHARS)
     if not spelled.strip():
         raise RequestError("the hypothesis is empty; type a name, such as in_quotes, or regex: and a pattern")
-    return LabelsRequest(_whole(fields, "recording"), spelled)
+    return LabelsRequest(whole_in(fields, "recording"), spelled)
 
 
 def rank_request(body: bytes) -> RankRequest:
     """Read a request for a ranking."""
-    fields = _fields(body, "recording", "labels", "sites")
-    sites = None if fields.get("sites") is None else _text(fields, "sites", MOST_SPELLED_CHARS)
-    labels = _text(fields, "labels", _MOST_NAME_CHARS)
-    return RankRequest(_whole(fields, "recording"), _checked_id(labels), sites)
+    fields = fields_of(body, "recording", "labels", "sites")
+    sites = None if fields.get("sites") is None else text_in(fields, "sites", MOST_SPELLED_CHARS)
+    labels = text_in(fields, "labels", MOST_NAME_CHARS)
+    return RankRequest(whole_in(fields, "recording"), id_in(labels), sites)
 
 
 def json_of(body: bytes) -> dict[str, Any]:
@@ -254,24 +256,34 @@ def _track(fields: Query) -> TrackName:
         raise RequestError("name one of unit, labels and loss after the ? in the address")
     [kind] = kinds
     name = "" if kind == "loss" else fields.text(kind)
-    return TrackName(_recording(fields), kind, _checked_id(name) if kind == "labels" else name)
+    return TrackName(_recording(fields), kind, id_in(name) if kind == "labels" else name)
 
 
-def _checked_id(labels: str) -> str:
+def id_in(labels: str) -> str:
+    """Return an id of labels if it is one.
+
+    Raises:
+        RequestError: If it is not.
+    """
     if not _ID.fullmatch(labels):
         raise RequestError(f"labels are {labels!r:.50}; give the id that the server has answered with")
     return labels
 
 
 def _recording(fields: Query) -> int:
-    return fields.whole("recording", 0, _MOST_POSITION, default=0)
+    return fields.whole("recording", 0, MOST_POSITION, default=0)
 
 
 def _position(fields: Query, name: str) -> int:
-    return fields.whole(name, 0, _MOST_POSITION)
+    return fields.whole(name, 0, MOST_POSITION)
 
 
-def _fields(body: bytes, *names: str) -> dict[str, Any]:
+def fields_of(body: bytes, *names: str) -> dict[str, Any]:
+    """Return the fields of a body, which may have these names only.
+
+    Raises:
+        RequestError: If it has others, or cannot be read.
+    """
     fields = json_of(body)
     _refuse_unknown(fields, names)
     return fields
@@ -284,14 +296,24 @@ def _refuse_unknown(fields: Mapping[str, Any], names: Collection[str]) -> None:
         )
 
 
-def _whole(fields: Mapping[str, Any], name: str) -> int:
+def whole_in(fields: Mapping[str, Any], name: str) -> int:
+    """Return a whole number of a body, 0 if there is none.
+
+    Raises:
+        RequestError: If it is another value, below 0 or too large.
+    """
     number = fields.get(name, 0)
     if type(number) is not int:
         raise RequestError(f"{name} is {number!r:.50}; it must be a whole number")
-    return in_bounds(name, number, 0, _MOST_POSITION)
+    return in_bounds(name, number, 0, MOST_POSITION)
 
 
-def _text(fields: Mapping[str, Any], name: str, most_chars: int) -> str:
+def text_in(fields: Mapping[str, Any], name: str, most_chars: int) -> str:
+    """Return a text of a body.
+
+    Raises:
+        RequestError: If there is none, or it is too long.
+    """
     value = fields.get(name)
     if not isinstance(value, str):
         raise RequestError(f"{name} is {value!r:.50}; it must be a text")

@@ -29,10 +29,10 @@ OUR_FAULT = "this went wrong in a way that it should not; the terminal in which 
 _PROGRESS_S = 0.1  # between two lines
 _END_S = 5.0  # in which threads end when the server does
 
-Line = dict[str, Any]
-Work = Callable[["Job"], Line]
 Endpoint = Callable[[Request], Awaitable[Response]]
 """Answers a request; what it raises is made one sentence."""
+Line = dict[str, Any]
+Work = Callable[["Job"], Line]
 
 
 class _GivenUp(Exception):  # noqa: N818 - no error, and nobody sees it

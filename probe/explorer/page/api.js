@@ -43,6 +43,19 @@ export class Api {
     return this.#short(addressOf(path), posted(question), signal, (response) => response.json());
   }
 
+  /** The answer to a change that is sent as JSON; it arrives even if the page is closed meanwhile. */
+  async put(path, change, { signal } = {}) {
+    return this.#short(addressOf(path), { ...posted(change), method: "PUT", keepalive: true }, signal, (response) => response.json());
+  }
+
+  /** A file that answers a question: its name and a blob. */
+  async file(path, question, { signal } = {}) {
+    return this.#short(addressOf(path), posted(question), signal, async (response) => {
+      const [, name] = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "") ?? [];
+      return { name, blob: await response.blob() };
+    });
+  }
+
   /**
    * The messages of a long question, one after the other, each of which is passed to `onMessage`. Returns when all have
    * come. When the server goes in between, the question is asked again.

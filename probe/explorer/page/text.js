@@ -325,6 +325,7 @@ export class Panes {
   // ---- Places
 
   #onFrame(pane) {
+    this.#app.emit("frame", pane.view, pane.number);
     if (pane !== this.#leader) return;
     const { view } = pane;
     const { caret, pointed } = view;

@@ -14,7 +14,8 @@ from analyses.targets.target import Target
 
 N_SHOWN = 20
 """Units that are shown; each of them has an interval."""
-_N_SHIFTS = 99  # as `probe rank` compares with
+N_SHIFTS = 99
+"""Circular shifts of the labels that units are compared with, as many as `probe rank` makes."""
 _QUICK_SIGNALS = ("hidden", "cell")
 _QUICK_SHARE = 0.2  # of the time of both rankings, roughly
 
@@ -50,7 +51,7 @@ def rank_labels(
     if first and first != chosen:
         step, progress = steps_of(progress, [_QUICK_SHARE, 1 - _QUICK_SHARE])
         quick(_rows(_ranking(session, labels, first, step, n_shifts=0, n_intervals=0)))
-    ranking = _ranking(session, labels, chosen, progress, n_shifts=_N_SHIFTS, n_intervals=N_SHOWN)
+    ranking = _ranking(session, labels, chosen, progress, n_shifts=N_SHIFTS, n_intervals=N_SHOWN)
     return {
         "rows": _rows(ranking),
         "hypothesis": ranking.hypothesis,

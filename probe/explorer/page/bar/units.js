@@ -113,13 +113,15 @@ export class UnitChoice {
   }
 
   #optionsOf(text) {
-    return this.app.units.matching(text, this.#place.site).map((name) => ({ value: name, label: name }));
+    const { notes, units } = this.app;
+    const names = new Set([...notes.matching(text), ...units.matching(text, this.#place.site)]);
+    return [...names].map((name) => ({ value: name, label: name, detail: notes.nameOf(name) }));
   }
 
   #choose(value) {
     const { app } = this;
     const typed = value.trim();
-    const name = /^\d+$/.test(typed) ? `${app.units.sites[this.#place.site].name}/${typed}` : typed;
+    const name = /^\d+$/.test(typed) ? `${app.units.sites[this.#place.site].name}/${typed}` : app.notes.unitNamed(typed) ?? typed;
     if (app.units.placeOf(name)) return this.#show(name);
     app.say(`there is no unit ${name}; units are named like ${app.units.first}`, { isError: true });
     return this.box.input.select();

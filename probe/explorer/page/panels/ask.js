@@ -186,7 +186,7 @@ function summaryOf({ rows, n_units: nUnits, n_train: nTrain, n_test: nTest }) {
 }
 
 /** The interval of a score as a bar, with a dot for the score and lines for chance and the controls; and its ends as text. */
-function intervalBar({ low, high }, score, measure, [least, most], controls) {
+export function intervalBar({ low, high }, score, measure, [least, most], controls) {
   const place = (value) => `${(100 * (Math.min(Math.max(value, least), most) - least)) / (most - least)}%`;
   const at = (className, value, title = "") => {
     const mark = make("span", className, { title });
