@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, Protocol
 
 _CONSTANTS = (bool, int, float, str, tuple)
@@ -40,7 +40,7 @@ def keep_by_facts(dispatcher: Any, called: Iterable[Loop], options: Iterable[str
     file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if type(file) is not caching.IndexDataCacheFile:
         return
-    functions = sorted((loop.py_func for loop in called), key=lambda function: function.__code__.co_filename)
+    functions = sorted((loop.py_func for loop in called), key=_place)
     paths = sorted({function.__code__.co_filename for function in functions})
     constants = sorted({fact for function in (dispatcher.py_func, *functions) for fact in _constants(function)})
     kept: Any = file  # which has no types
@@ -86,11 +86,15 @@ def _kept_files() -> type[Any]:
     return KeptFiles
 
 
+def _place(function: FunctionType) -> tuple[str, int]:
+    return function.__code__.co_filename, function.__code__.co_firstlineno
+
+
 def _constants(function: FunctionType) -> Iterable[str]:
     """Yield the constants of its module that a function uses, which are compiled into it."""
     for name in function.__code__.co_names:
         value = function.__globals__.get(name)
-        if isinstance(value, _CONSTANTS) or hasattr(value, "dtype"):
+        if isinstance(value, _CONSTANTS) or (hasattr(value, "dtype") and not isinstance(value, ModuleType)):
             yield f"{name} {value!r}"
 
 

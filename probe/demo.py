@@ -102,11 +102,9 @@ def bundled_recording(folder: Path, progress: NotedProgress = no_progress) -> Bu
     if not (_is_bundled(path, live) and model.exists()):
         make_folder(folder)
         _write_model(model)
+        progress(0, 1, "reading the text")
         extract(
-            live,
-            path,
-            sites=select_sites(live.sites, SITES),
-            progress=lambda done, total: progress(done, total, "reading the text"),
+            live, path, sites=select_sites(live.sites, SITES), progress=lambda done, total: progress(done, total, "")
         )
     return BundledRecording(path=path, model=model)
 

@@ -104,14 +104,17 @@ def received(connection: socket.socket) -> bytes:
 def explored(
     *paths: Path,
     files: NamedFiles | None = None,
+    model: Path | None = None,
     page: dict[str, tuple[bytes, str]] | None = None,
     port: int = 0,
     sidecar_bytes: int = 0,
+    probes: tuple[Path, ...] = (),
+    token: str | None = None,
 ) -> Iterator[Client]:
     """Serve recordings, and yield a client with the cookie."""
     with (
-        opened(paths, sidecar_bytes=sidecar_bytes, files=files, version="0") as exploration,
-        serving(exploration, port=port, files=PAGE if page is None else page) as address,
+        opened(paths, sidecar_bytes=sidecar_bytes, files=files, model=model, probes=probes, version="0") as exploration,
+        serving(exploration, port=port, token=token, files=PAGE if page is None else page) as address,
     ):
         client = Client(address, exploration)
         client.enter()

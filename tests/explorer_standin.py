@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.explorer.page import page_files
+from probe.explorer.server import page_files
 from probe.viewer.cells import TILE_CHARS, cells_of
 from probe.viewer.page.tiles import container_of
 from probe.viewer.scales import Scale, binary, diverging, sequential
@@ -98,6 +98,7 @@ class StandIn:
 
     def __init__(self, *recordings: Recording) -> None:
         self.recordings = recordings
+        self.files = dict(page_files())
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.delay: Callable[[str, dict[str, Any]], float] = lambda path, query: 0.0
         self.hold_ranking = threading.Event()
@@ -259,8 +260,9 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         name = {"/": "explorer.html"}.get(address.path, address.path.removeprefix("/page/"))
-        if not address.path.startswith("/api/") and name in page_files():
-            self._send(200, *page_files()[name])
+        files = self.server.stand_in.files
+        if not address.path.startswith("/api/") and name in files:
+            self._send(200, *files[name])
             return
         self._answer(address.path.removeprefix("/api/"), query)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hypotheses.fingerprints.references import References
+from hypotheses.kept_loops import keep_by_facts
 from hypotheses.kernels import CompiledLoop, compiled
 
 OFFSET = 3
@@ -169,3 +170,20 @@ def test_a_loop_that_is_kept_is_loaded(tmp_path: Path) -> None:
     code = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n{ASK}"
     kept = tmp_path / "kept"
     assert [run(code, folder=kept), run(code, folder=kept)] == ["50 0\n", "50 1\n"]
+
+
+def test_what_a_loop_depends_on_does_not_vary_from_process_to_process() -> None:
+    from numba import njit
+
+    def facts_of(called: list[Any]) -> Any:
+        dispatcher: Any = njit(cache=True)(zeros_of)
+        keep_by_facts(dispatcher, called, [])
+        return dispatcher._cache._cache_file._facts
+
+    facts = facts_of([increased, sum_of_increased])
+    assert facts == facts_of([sum_of_increased, increased])  # a set of them has an order of its own in each process
+    assert "numpy/__init__" not in repr(facts)
+
+
+def zeros_of(n: int) -> Any:
+    return np.zeros(n)

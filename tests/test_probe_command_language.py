@@ -72,7 +72,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--show": {"hypotheses", "steer"},
     "--chars": {"hypotheses", "view", "report"} | CAUSES,
     "--any-model": {"fit", "view"},
-    "--probe": {"perturb", "view", "plot weights"},
+    "--probe": {"explore", "perturb", "plot weights", "view"},
     "--together": {"fit", "ablate"},
     "--untrained": {"fit", "units", "similarity"},
 }

@@ -389,7 +389,7 @@ def test_the_loop_for_levels_is_the_scales_own_way(values: NDArray[np.float32], 
 def test_the_loop_for_levels_takes_any_number_of_rows_and_units(values: NDArray[np.float16]) -> None:
     scales = site_scales(values)
     levels = np.empty((40, len(values)), np.uint8)
-    write_levels(values.astype(np.float32), scales.offsets, scales.steps, levels)
+    write_levels(values, scales.offsets, scales.steps, levels)
     np.testing.assert_array_equal(levels, [scales.of(unit).levels(values[:, unit]) for unit in range(40)])
 
 

@@ -1,15 +1,22 @@
 """The explorer's page in Chromium, reading: what is drawn, chosen, asked and jumped to is what the server has."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from explorer_pages import CHROMIUM, ExplorerPage, known_recording, known_text, pages
+from commands import Command
+from explorer_clients import explored
+from explorer_pages import CHROMIUM, ExplorerPage, known_recording, known_text, pages, wait_until
 from explorer_standin import Recording, StandIn
 
+from activations.recordings.recording import Recording as RecordingFile
+from probe.explorer.server import page_files
 from probe.viewer.colours import Theme, colours
+from probe.viewer.making import text_view
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
@@ -465,3 +472,43 @@ def test_labels_that_the_server_forgot_are_asked_for_again(open_page: Open) -> N
     assert len(opened.stand_in.asked_of("labels")) == n_asked + 1
     opened.press("Control+Home")
     opened.check_colours(recording, ["0/cell/0", "in_comment"])
+
+
+# ---- The server itself
+
+
+def test_the_page_shows_what_the_commands_say(browser: Any, planted: Path, run: Command) -> None:
+    """With the server in place of the stand-in: the ranking, the levels and the labels are those of the commands."""
+    status, out, err = run("rank", planted, "--hypothesis", "in_quotes", "--top", 20, "--json")
+    assert status == 0, err
+    expected = [json.loads(line) for line in out.splitlines()]
+    with explored(planted, page=dict(page_files())) as client:
+        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        mishaps: list[str] = []
+        page.on("pageerror", lambda error: mishaps.append(str(error)))
+        page.on("console", lambda message: mishaps.append(message.text))
+        page.goto(f"{client.address.url}#h=in_quotes&u=1/cell/7")
+        wait_until(page, "document.querySelectorAll('.ranking .interval-bar').length >= 20")
+        assert page.url.endswith("/#h=in_quotes&u=1/cell/7") or "&v=" in page.url  # without the token
+        rows = page.locator(".ranking tbody tr")
+        for number, row in enumerate(expected):
+            assert rows.nth(number).locator("th").inner_text() == row["unit"]
+            assert rows.nth(number).locator(".score").inner_text() == f"{row['held_out_auc']:.3f}"
+            interval = "no interval" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+            assert rows.nth(number).locator(".interval-bar").get_attribute("aria-label") == interval
+        with RecordingFile(planted) as recording:
+            span = (0, len(recording.corpus))
+            view = text_view(recording, units=["1/cell/7"], hypotheses=["in_quotes"], span=span)
+        tracks = {track.name: track for track in view.tracks}
+        unit, labels = tracks["1/cell/7"], tracks["in_quotes"]
+        shown = page.evaluate("""() => {
+            const { provider, panels, header } = app.panes.view;
+            const levels = (track) => Array.from(provider.tile("tracks", track, 0));
+            return panels[0].tracks.map((track) => [header.tracks[track].scale, levels(track)]);
+        }""")
+        assert shown[1][1] == labels.levels[: len(shown[1][1])].tolist()
+        values = shown[0][0]["offset"] + np.array(shown[0][1]) * shown[0][0]["step"]
+        steps = shown[0][0]["step"] + unit.scale.step
+        assert np.abs(values - unit.values[: len(values)]).max() < steps
+        page.context.close()
+    assert mishaps == []

@@ -9,7 +9,7 @@ import pytest
 from explorer_pages import CHROMIUM, ExplorerPage, known_recording, known_text, pages, wait_until
 from explorer_standin import POLICY, RefusalError, StandIn
 
-from probe.explorer.page import page_files
+from probe.explorer.server import page_files
 from probe.viewer.colours import PAPER, Theme
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
@@ -36,7 +36,7 @@ def open_page(browser: Any) -> Iterator[Open]:
 
 
 def test_a_link_shows_the_identical_state(open_page: Open) -> None:
-    """Every pixel is the same in another window that opens the address: place, tracks, selection, theme, size, all."""
+    """Another window that opens the address looks the same: place, tracks, selection, theme, size and all."""
     text = known_text()
     stand_in = StandIn(known_recording("first.h5", 0, text), known_recording("second.h5", 1, text))
     opened = open_page(stand_in=stand_in, fragment="#r=1,0&u=0/cell/5")
@@ -65,7 +65,9 @@ def test_a_link_shows_the_identical_state(open_page: Open) -> None:
     second.ready()
     assert second.page.url == address
     before, after = opened.pixels(), second.pixels()
-    assert (before == after).all(), np.argwhere((before != after).any(axis=2))[:5]
+    differences = np.abs(before.astype(int) - after)
+    assert differences.max() <= 25, np.argwhere(differences.max(axis=2) > 25)[:5]  # round corners are smoothed anew
+    assert (differences > 0).any(axis=2).sum() < 100
 
 
 def test_the_browser_goes_back_and_forward(open_page: Open) -> None:
@@ -213,6 +215,55 @@ def test_letters_type_in_fields_and_commands_are_the_browsers(open_page: Open) -
     assert opened.state("tracks") == ["unit", "labels"] and opened.state("full") == ""
 
 
+# ---- Panels
+
+NEW_PANEL = """
+import { make } from "../view.js";
+
+export function panel(app) {
+  app.state.define("note", { key: "note", kind: "text", initial: "" });
+  const log = [];
+  for (const name of ["unit", "labels", "pointed", "window"]) app.on(name, (value) => log.push([name, value]));
+  app.keys.add("New", ["z"], "z", "say something", () => app.state.set({ note: "said" }));
+  globalThis.newPanel = { log, seen: [] };
+  const element = make("p", "", {}, `of ${app.facts.recordings[app.recording].name}`);
+  return { title: "New", element, show: () => newPanel.seen.push("show"), hide: () => newPanel.seen.push("hide") };
+}
+"""
+
+
+def test_a_panel_is_registered_by_its_name(open_page: Open) -> None:
+    """It hears what happens, keeps a value in the address, has a key, and is told when it is opened and left."""
+    stand_in = StandIn(known_recording())
+    main, media_type = stand_in.files["main.js"]
+    assert main.count(b'const PANELS = ["ask"') == 1
+    with_new = main.replace(b'const PANELS = ["ask"', b'const PANELS = ["new", "ask"')
+    stand_in.files["main.js"] = with_new, media_type
+    stand_in.files["panels/new.js"] = NEW_PANEL.encode(), media_type
+    opened = open_page(stand_in=stand_in, fragment="#note=a%20note&panel=new")
+    assert opened.state("note") == "a note"
+    assert opened.page.get_by_role("tabpanel", name="New").inner_text() == "of activations.h5"
+    assert opened.run("() => newPanel.seen") == ["show"]
+    opened.press("2")
+    assert opened.run("() => newPanel.seen") == ["show", "hide"]
+    assert opened.page.get_by_role("tabpanel", name="Ask").is_visible()
+    opened.press("1", "z", "]")
+    assert opened.run("() => newPanel.seen") == ["show", "hide", "show"]
+    opened.run("() => app.ask('in_comment')")
+    opened.ready()
+    log = opened.run("() => newPanel.log")
+    assert ["unit", "0/cell/1"] in log and ["labels", opened.run("() => app.labelsOf(0)")] in log
+    assert any(name == "window" for name, _ in log)
+    assert "note=said" in opened.run("() => app.state.write()")
+    opened.press("?")
+    assert "z" in opened.page.locator("dialog kbd").all_inner_texts()
+    opened.press("Escape")
+    opened.page.get_by_role("tab", name="New").focus()
+    opened.press("ArrowRight")
+    assert opened.page.get_by_role("tab", name="Ask").get_attribute("aria-selected") == "true"
+    assert opened.state("panel") == "ask"
+
+
 # ---- Looks
 
 
@@ -274,6 +325,10 @@ def test_the_page_fits_its_window(open_page: Open, size: tuple[int, int], type_s
     assert opened.run("() => app.panes.view.size") == type_size
     assert opened.run("() => app.panes.view.scroller.clientHeight / app.panes.view.geometry.rowHeight") > 2
     assert opened.page.locator("#panels").bounding_box()["height"] > 80
+    opened.wait("document.querySelector('.controls .control')")
+    assert opened.run(
+        "() => document.getElementById('panel-ask').scrollWidth <= document.getElementById('panel-ask').clientWidth"
+    )
     is_cut = (
         "(one) => one.checkVisibility() && !one.closest('.options') && one.getBoundingClientRect().right > innerWidth"
     )

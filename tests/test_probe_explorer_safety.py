@@ -118,6 +118,18 @@ def test_the_token_gives_a_cookie_that_no_script_and_no_other_site_gets(client: 
     assert client.get("/").body == PAGE["explorer.html"][0]
 
 
+def test_a_page_goes_on_after_the_server_was_started_again_with_its_token(planted: Path) -> None:
+    token = "t" * 43
+    with explored(planted, token=token) as first:
+        port, cookie = first.address.port, first.cookie
+    with explored(planted, token=token, port=port) as second:
+        second.cookie = cookie
+        assert second.is_answered()
+    with explored(planted, port=port) as third:
+        third.cookie = cookie
+        assert not third.is_answered()
+
+
 def test_the_code_for_a_browser_is_good_for_one_time(client: Client) -> None:
     path = client.address.url_for_once().partition(str(client.address.port))[2]
     stranger = Client(client.address, client.exploration)

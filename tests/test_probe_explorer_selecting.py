@@ -353,3 +353,12 @@ def test_a_progress_ends_the_work() -> None:
         similar_passages(noise(2000), [(5, 10)], [f"{SITE}/0"], progress=stop)
     with pytest.raises(GoneError):
         against_text(noise(2000), [(5, 10), (1900, 1910)], progress=stop)
+
+
+def test_files_of_a_text_without_painted_passages_are_false() -> None:
+    """A file that a table does not name has no labels, so that all files are named."""
+    corpus = Corpus.from_texts(["a" * 50, "b" * 50, "c" * 50], ["a.txt", "b.txt", "c.txt"])
+    saved = save_selection(corpus, [(0, 5), (60, 70), (90, 100)], Path("several.csv"))
+    labels = label(corpus, get(saved.hypothesis), use_cache=False)
+    assert labels.kind == "binary" and labels.present.all()
+    assert np.flatnonzero(labels.values).tolist() == [*range(5), *range(60, 70), *range(90, 100)]

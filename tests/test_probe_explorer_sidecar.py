@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from exploring import write_recording
 from planting import random_model
 
 from activations.blocks import Block
+from activations.progress import no_advance
 from activations.reading.live import LiveActivations
 from activations.recordings.disk import DiskFile
 from activations.texts.corpus import Corpus
@@ -28,8 +30,10 @@ from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.session import Session
 from probe.explorer.sidecar.facts import FACTS, LOCK, read_facts
+from probe.explorer.sidecar.making import make_levels
 from probe.explorer.sidecar.planning import default_budget, planned
 from probe.explorer.sidecar.sidecar import Sidecar, SidecarStatus
+from probe.explorer.sidecar.site_scales import UnitScales
 from probe.explorer.sidecar.stored_levels import CHUNK_ROWS, DamagedLevelsError, n_bytes_of
 from probe.explorer.sidecar.unit_levels import UnitLevels
 
@@ -490,6 +494,21 @@ def test_a_killed_process_leaves_what_was_complete(recording: Path) -> None:
         assert sidecar.site(Site("0/hidden")) is not None and sidecar.site(Site("0/cell")) is None
     assert make(recording).state == "ready"
     assert not list(folder_of(recording).glob("*.part"))
+
+
+def test_making_takes_little_memory_however_long_the_text_is(tmp_path: Path) -> None:
+    n_rows, n_units = 200_000, 64
+    values = {"0/hidden": np.linspace(-1, 1, n_rows * n_units, dtype="f2").reshape(n_rows, n_units)}
+    path = write_recording(tmp_path / "long.h5", values, ["a" * n_rows])
+    with Session(path) as session:
+        scales = UnitScales(session).of(Site("0/hidden"))
+        tracemalloc.start()
+        try:
+            make_levels(session, Site("0/hidden"), scales, tmp_path, no_advance, lambda: False)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert (tmp_path / "levels-0.npy").stat().st_size > n_rows * n_units > 2 * peak
 
 
 def test_a_live_model_has_no_sidecar() -> None:

@@ -42,7 +42,7 @@ def test_impulses_are_shown_by_the_characters_since_them(run: Command, quotes: N
     assert lines[0].split() == ["unit", "k", "remaining", "state", "loss", "low", "high", "matched", "p"]
     assert lines[11].startswith("0/cell/0: half of a change is left after")
     assert "falls by" in lines[11]
-    assert lines[12].startswith("0/cell/3: half of a change is left after")
+    assert lines[12].startswith("0/cell/3: more than half of a change is left after all 8 characters that were read")
     assert "not shown" in lines[12]
     assert "at 60 characters, and followed for 8 characters" in said(out)
 

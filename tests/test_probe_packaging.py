@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from setuptools import find_packages
 
-from probe.explorer.page import page_files
+from probe.explorer.server import page_files
 
 ROOT = Path(__file__).parents[1]
 NOT_PACKAGED = ("tests", "benchmarks")

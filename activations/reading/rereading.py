@@ -35,20 +35,34 @@ def live(
     if not isinstance(recording, Recording):
         with Recording(recording) as opened:
             return live(opened, model, compute=compute)
-    loaded = load_model(model) if isinstance(model, Path | str) else model
-    readers = [loaded, _reading_by(recording.reading_rule, loaded)]
-    same = [reader for reader in readers if sha256(reader) == recording.model_sha256]
-    if not same:
-        name = "this" if loaded is model else str(model)
-        raise ActivationError(f"{name} is not the model that {recording.path} is a recording of{_reason(recording)}")
+    same = model_of(recording, model)
     return LiveActivations(
-        same[0],
+        same,
         recording.corpus,
         rule=recording.reading_rule,
         selection=recording.selection,
         compute=compute,
         stand_in=recording.vocabulary.replacement,
     )
+
+
+def model_of(recording: Recording, model: CharRNN | CharModel | Path | str) -> CharRNN | CharModel:
+    """Return the model of a recording, which reads by the same rule.
+
+    Args:
+        recording: The recording.
+        model: The model that was recorded, or its checkpoint.
+
+    Raises:
+        ActivationError: If it is not the one that was recorded, or there is no model at a path.
+    """
+    loaded = load_model(model) if isinstance(model, Path | str) else model
+    readers = [loaded, _reading_by(recording.reading_rule, loaded)]
+    same = [reader for reader in readers if sha256(reader) == recording.model_sha256]
+    if not same:
+        name = "this" if loaded is model else str(model)
+        raise ActivationError(f"{name} is not the model that {recording.path} is a recording of{_reason(recording)}")
+    return same[0]
 
 
 def _reading_by(rule: ReadingRule, model: CharRNN | CharModel) -> CharRNN | CharModel:

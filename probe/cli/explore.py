@@ -42,8 +42,17 @@ class ServerOptions:
     model: Annotated[
         Path | None,
         Option(
-            help="The model of the recording, for what needs it.",
+            help="The model of the recording, which reads what is typed on the page, and writes while it is steered; "
+            "recordings of the bundled model need none.",
             autocompletion=completion.models,
+            show_default=False,
+        ),
+    ] = None
+    probe: Annotated[
+        list[Path] | None,
+        Option(
+            help="A probe that `probe fit --save` kept, whose direction can be added while the model writes; may be "
+            "repeated.",
             show_default=False,
         ),
     ] = None
@@ -139,7 +148,12 @@ def serve_page(paths: list[Path], options: ServerOptions, *, fragment: str = "")
     files = NamedFiles.read(options.hypotheses or ())
     with (
         opened(
-            paths, sidecar_bytes=options.sidecar_bytes, files=files, model=options.model, version=__version__
+            paths,
+            sidecar_bytes=options.sidecar_bytes,
+            files=files,
+            model=options.model,
+            probes=options.probe or (),
+            version=__version__,
         ) as exploration,
         serving(exploration, host=options.host, port=options.port, token=_given_token()) as address,
     ):

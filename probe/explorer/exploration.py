@@ -18,11 +18,13 @@ from activations.progress import Progress, no_progress
 from activations.recordings.recording import Recording
 from activations.site_names import select_units
 from activations.units import Unit
+from analyses.causes.directions import probe_direction
 from analyses.session import Session
 from analyses.targets.labelling import target_of_labels
 from hypotheses.registry import registered
 from hypotheses.spelling import quoted
 from hypotheses.user_files import NamedFiles
+from probe.explorer.held_model import HeldModel
 from probe.explorer.label_sets import LabelSet, LabelSets, labelled_by
 from probe.explorer.questions.ranking import rank_labels
 from probe.explorer.requests import (
@@ -209,7 +211,9 @@ class Exploration:
     Attributes:
         recordings: The recordings.
         files: The only files that hypotheses may be taken from.
-        model: The model of the recordings; None if none was named.
+        model: The file of the model of the recordings; None if none was named.
+        held: That model, or the bundled one.
+        probes: Kept probes whose directions can be added, by their names.
         labels: The labels that were asked for last.
     """
 
@@ -219,11 +223,14 @@ class Exploration:
         *,
         files: NamedFiles | None = None,
         model: Path | None = None,
+        probes: Sequence[Path] = (),
         version: str = "",
     ) -> None:
         self.recordings = list(recordings)
         self.files = files or NamedFiles()
         self.model = model
+        self.held = HeldModel(model)
+        self.probes = {str(path): probe_direction(path) for path in probes}
         self.labels = LabelSets()
         self._version = version
 
@@ -353,6 +360,7 @@ def opened(
     sidecar_bytes: int | None = None,
     files: NamedFiles | None = None,
     model: Path | None = None,
+    probes: Sequence[Path] = (),
     version: str = "",
 ) -> Iterator[Exploration]:
     """Open recordings, and look at them until the block ends.
@@ -363,6 +371,7 @@ def opened(
             background.
         files: The only files that hypotheses may be taken from.
         model: The model of the recordings.
+        probes: Kept probes whose directions can be added while the model writes.
         version: That of this program.
 
     Raises:
@@ -379,7 +388,7 @@ def opened(
             session = stack.enter_context(Session(recording, memory_bytes=_REMEMBERED_BYTES // len(paths)))
             sidecar = None if sidecar_bytes == 0 else stack.enter_context(_started(session, sidecar_bytes))
             recordings.append(ExploredRecording(session, recording, UnitLevels(session, sidecar), name=name))
-        yield Exploration(recordings, files=files, model=model, version=version)
+        yield Exploration(recordings, files=files, model=model, probes=probes, version=version)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from probe.explorer.connections import HEAD_S, WatchedConnection
 from probe.explorer.exploration import Exploration
 from probe.explorer.guarding import Access, Guard, body_of, refusal
 from probe.explorer.requests import RequestError
-from probe.explorer.routes import keeping, quizzing
+from probe.explorer.routes import keeping, quizzing, selecting, steering, trying, units
 from probe.explorer.streams import ERRORS, OUR_FAULT, Endpoint, Job, Jobs
 from probe.viewer.page.page import file_text
 
@@ -34,6 +34,10 @@ Result = TypeVar("Result")
 PageFiles = Mapping[str, tuple[bytes, str]]
 """The files that are served, by their names: content and media type."""
 _TOPICS = (
+    selecting,
+    units,
+    trying,
+    steering,
     keeping,
     quizzing,
 )  # modules with `endpoints`

@@ -15,6 +15,7 @@
 //   app.seen                 the first character on the screen, and that after the last: [start, stop]; null at first
 //   app.pointed              the position under the pointer, or null
 //   app.selected             the range that is selected in the text, [start, stop], or null
+//   app.painting             the passages that are painted (painting.js): spans, paint(span), erase(span), clear()
 //   app.labelsOf(recording)  { id, name, kind, n_true, warnings, scale } of the hypothesis; undefined if there are none
 //   app.ask(hypothesis)      asks a hypothesis: a promise that fails with a sentence if it cannot be read
 //   app.toggleTrack(name)    shows a unit's track (or `loss`) beside the others, or no longer
@@ -34,8 +35,9 @@
 //
 // Events: the name of each value of the state (unit, hypothesis, tracks, recordings, selection, panel, full, theme, size, …)
 // with the value and the one before; `labels` with those of the recording that is asked, or null; `window` when another
-// part of the text is on the screen, or the caret has moved; `notes` when notes have come or changed; `pointed` with a position or null; `prepared` when the
-// server has prepared the overviews; `theme-shown`; `gone` and `back` of the server.
+// part of the text is on the screen, or the caret has moved; `notes` when notes have come or changed; `pointed` with a
+// position or null; `prepared` when the server has prepared the overviews; `frame` with a view and its recording when it
+// has drawn; `theme-shown`; `gone` and `back` of the server.
 
 import { Api } from "./api.js";
 import { Appearance } from "./bar/appearance.js";
@@ -46,10 +48,11 @@ import { Keys, TEXT } from "./keys.js";
 import { Overviews } from "./overview.js";
 import { Notes, showNames } from "./panels/notes.js";
 import { Emitter, State } from "./state.js";
+import { Painting } from "./painting/painting.js";
 import { Panes } from "./text.js";
 import { make, visible } from "./view.js";
 
-const PANELS = ["ask", "keep", "class"];
+const PANELS = ["ask", "selection", "unit", "try", "steer", "keep", "class"];
 
 const SAID_MS = 4000;
 const PREPARING_MS = 1500; // between two looks at what the server prepares
@@ -57,6 +60,7 @@ const PREPARING_MS = 1500; // between two looks at what the server prepares
 class App extends Emitter {
   #turns = new Map();
   #saidTimer = 0;
+  #openPanel = null;
 
   constructor() {
     super();
@@ -76,6 +80,7 @@ class App extends Emitter {
     this.#check();
     this.appearance = new Appearance(this);
     this.#build();
+    this.painting = new Painting(this);
     this.panes = new Panes(this, document.getElementById("panes"));
     this.panes.open();
     this.overviews = new Overviews(this, document.getElementById("overviews"));
@@ -199,7 +204,7 @@ class App extends Emitter {
       const key = String(number + 1);
       panel.tab = make("button", "tab", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, title: `${panel.title} (${key})`, "aria-keyshortcuts": key }, panel.title);
       panel.tab.addEventListener("click", () => this.openPanel(name));
-      panel.place = make("div", "panel", { id: `panel-${name}`, role: "tabpanel", tabIndex: 0, "aria-labelledby": `tab-${name}` }, panel.element);
+      panel.place = make("div", "panel", { id: `panel-${name}`, role: "tabpanel", tabIndex: 0, hidden: true, "aria-labelledby": `tab-${name}` }, panel.element);
       this.panels.set(name, panel);
       tabs.append(panel.tab);
       place.append(panel.place);
@@ -216,14 +221,17 @@ class App extends Emitter {
   }
 
   #showPanel() {
-    const open = this.state.get("panel");
-    for (const [name, panel] of this.panels) {
-      const isOpen = name === open;
+    const open = this.panels.get(this.state.get("panel"));
+    for (const panel of this.panels.values()) {
+      const isOpen = panel === open;
       panel.tab.setAttribute("aria-selected", String(isOpen));
       panel.tab.tabIndex = isOpen ? 0 : -1;
-      if (panel.place.hidden === isOpen || !isOpen) (isOpen ? panel.show : panel.hide)?.();
       panel.place.hidden = !isOpen;
     }
+    if (open === this.#openPanel) return;
+    this.#openPanel?.hide?.();
+    this.#openPanel = open;
+    open?.show?.();
   }
 
   #onTabKey(event) {

@@ -131,7 +131,8 @@ export class State {
     if (isStep) this.#step();
     for (const [name, value] of changed) this.#values.set(name, value);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.write(), QUIET_MS);
+    if (isStep) this.write();
+    else this.#timer = setTimeout(() => this.write(), QUIET_MS);
     for (const [name, value] of changed) this.#events.emit(name, value, before.get(name));
     this.#events.emit("state", changed.map(([name]) => name));
   }

@@ -63,7 +63,7 @@ class Pane {
 
   constructor(app, number, element) {
     const { header } = app.facts.recordings[number];
-    Object.assign(this, { app, number, place: null, caret: -1 });
+    Object.assign(this, { app, number, place: null, caret: -1, shown: "" });
     this.header = { ...header, tracks: [], panels: [], notes: header.notes ?? [] };
     this.queue = new TileQueue((...job) => this.#fetchTile(...job));
     this.tiles = new CachedTiles(this.header, (...tile) => this.queue.load(...tile));
@@ -110,35 +110,42 @@ class Pane {
   async show(sources, signal) {
     const key = JSON.stringify(sources);
     if (key === this.#shown) return;
-    const numbers = await Promise.all(sources.map((source) => this.#numberOf(source, signal)));
+    const numbers = sources.map((source) => this.#numberOf(source));
+    this.queue.keepTracks([...numbers, ...this.view.panels.flatMap((panel) => panel.tracks)]);
+    const tracks = await Promise.all(numbers.map((number) => this.#ready(number, signal)));
     if (signal.aborted) return;
-    const present = numbers.filter((number) => number !== null);
-    this.queue.keepTracks([...present, ...this.view.panels.flatMap((panel) => panel.tracks)]);
-    await Promise.all(present.flatMap((track) => this.#seenTiles().map((tile) => this.tiles.request("tracks", track, tile))));
-    if (signal.aborted) return;
+    const present = numbers.filter((_, i) => tracks[i]);
     this.view.show(present);
     this.queue.keepTracks(present);
     this.#shown = key;
   }
 
-  /** The number of a track in the header, into which it is put when it is first shown; `null` if this recording has none. */
-  async #numberOf(source, signal) {
+  /** The number of the track that shows something; the header has what is to be known of it once it is `#ready`. */
+  #numberOf(source) {
     const key = JSON.stringify(source);
     if (!this.#tracks.has(key)) {
-      let track;
-      try {
-        track = await this.app.api.json("track", { recording: this.number, ...source }, { signal });
-      } catch (error) {
-        if (isOvertaken(error) || error.status === 403) throw error;
-        this.view.say(error.message);
-        return null;
-      }
-      if (this.#tracks.has(key)) return this.#tracks.get(key);
       this.#tracks.set(key, this.header.tracks.length);
       this.#sources.push(source);
-      this.header.tracks.push(track);
+      this.header.tracks.push(null);
     }
     return this.#tracks.get(key);
+  }
+
+  /** Ask for all that is on the screen of a track. Returns what the header has of it; `null` if this recording lacks it. */
+  async #ready(number, signal) {
+    const { tracks } = this.header;
+    const source = this.#sources[number];
+    const levels = Promise.all(this.#seenTiles().map((tile) => this.tiles.request("tracks", number, tile)));
+    levels.catch(() => {}); // that of the track says what is wrong
+    try {
+      tracks[number] ??= await this.app.api.json("track", { recording: this.number, ...source }, { signal });
+    } catch (error) {
+      if (isOvertaken(error) || error.status !== 404) throw error;
+      this.view.say(error.message);
+      return null;
+    }
+    await levels;
+    return tracks[number];
   }
 
   #seenTiles() {
@@ -318,12 +325,16 @@ export class Panes {
   // ---- Places
 
   #onFrame(pane) {
+    this.#app.emit("frame", pane.view, pane.number);
     if (pane !== this.#leader) return;
     const { view } = pane;
-    const { place, caret, pointed } = view;
+    const { caret, pointed } = view;
+    const place = inWholePixels(view.place);
     const hasScrolled = place && !isSame(place, pane.place);
     const hasMoved = caret.position !== pane.caret;
-    Object.assign(pane, { place, caret: caret.position });
+    const { seen } = pane;
+    const isNew = hasScrolled || hasMoved || String(seen) !== pane.shown;
+    Object.assign(pane, { place, caret: caret.position, shown: String(seen) });
     this.#follow((other) => {
       if (hasScrolled) other.showPlace(place);
       if (hasMoved) other.caret.position = caret.position;
@@ -331,8 +342,8 @@ export class Panes {
       other.pointAt(pointed ? pointed.position : null);
     });
     const now = { selection: view.selection.range ? [view.selection.ends] : [] };
-    if (!this.#wanted) Object.assign(now, { position: caret.position, place: view.place });
-    this.#app.onFrame(now, pointed?.position ?? null, hasScrolled || hasMoved);
+    if (!this.#wanted) Object.assign(now, { position: caret.position, place });
+    this.#app.onFrame(now, pointed?.position ?? null, isNew);
   }
 
   #follow(does) {
@@ -355,6 +366,10 @@ function adding(name, title, does) {
 
 function isSame(place, other) {
   return other && place.position === other.position && Math.round(place.below) === Math.round(other.below);
+}
+
+function inWholePixels(place) {
+  return place && { ...place, below: Math.round(place.below) };
 }
 
 function resized(view, size) {

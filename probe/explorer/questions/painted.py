@@ -1,6 +1,7 @@
 """Painted passages: where they begin and end, what lies around them, and a file of labels that has them."""
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from activations.files import check_new, check_output, replacing
 from activations.texts.corpus import Corpus
 from analyses.errors import AnalysisError
 from hypotheses.origins import Documents
+from hypotheses.spelling import quoted
 from probe.explorer.questions.plain_values import Answer
 
 AnySpans = Sequence[Sequence[int]]
@@ -105,7 +107,8 @@ class SavedSelection(Answer):
     """A file with painted passages.
 
     Attributes:
-        path: The file: CSV with the columns `start` and `end`, and `document` if the text is from several files.
+        path: The file: CSV with the columns `start` and `end`. If the text is from several files, there are also
+            `document` and `label`, and rows for what is not painted: a file without rows would have no labels.
         hypothesis: How commands name it, such as `labels:selection.csv`.
         n_passages: Number of passages.
         n_chars: Number of characters in them.
@@ -134,12 +137,23 @@ def save_selection(corpus: Corpus, spans: AnySpans, path: Path, *, overwrite: bo
         raise AnalysisError(f"{path.name!r} is no name of a table; let it end with .csv")
     check_new(path, overwrite=overwrite)
     check_output(path)
-    selection = painted(corpus, spans)
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(_rows(selection))
+    selection, table = painted(corpus, spans), table_of_selection(corpus, spans)
+    with replacing(path) as temporary:
+        temporary.write_text(table, encoding="utf-8", newline="")
     return SavedSelection(
-        path=path, hypothesis=f"labels:{path}", n_passages=len(selection.spans), n_chars=selection.n_chars
+        path=path, hypothesis=f"labels:{quoted(str(path))}", n_passages=len(selection.spans), n_chars=selection.n_chars
     )
+
+
+def table_of_selection(corpus: Corpus, spans: AnySpans) -> str:
+    """Return the table of painted passages that `save_selection` writes.
+
+    Raises:
+        AnalysisError: If the passages are not in the text, or two of its files have one name.
+    """
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(_rows(painted(corpus, spans)))
+    return table.getvalue()
 
 
 def _rows(selection: Painted) -> Iterator[list[str | int]]:
@@ -158,9 +172,21 @@ def _rows(selection: Painted) -> Iterator[list[str | int]]:
             "two files of this text have the same name, so that a table cannot tell them apart; record them under "
             "different names"
         )
-    yield ["document", "start", "end"]
-    for start, stop in selection.spans.tolist():
-        number = int(np.searchsorted(corpus.starts, start, side="right")) - 1
-        file = documents.files[documents.file_numbers[number]]
-        first = int(corpus.starts[file.documents.start])
-        yield [file.name, start - first, stop - first]
+    yield ["document", "start", "end", "label"]
+    for file in documents.files:
+        numbers = file.documents
+        first, last = int(corpus.starts[numbers.start]), int(corpus.stops[numbers.stop - 1])
+        spans = selection.spans[(selection.spans[:, 0] >= first) & (selection.spans[:, 0] < last)] - first
+        for label, start, stop in _labelled(spans.tolist(), last - first):
+            yield [file.name, start, stop, label]
+
+
+def _labelled(spans: list[list[int]], n_chars: int) -> Iterator[tuple[str, int, int]]:
+    """Yield the passages and what lies between them, so that all characters of a file have a label."""
+    position = 0
+    for start, stop in [*spans, [n_chars, n_chars]]:
+        if position < start:
+            yield "False", position, start
+        if start < stop:
+            yield "True", start, stop
+        position = stop

@@ -3,6 +3,9 @@
 Loops that call each other are in one file, since numba's cache does not notice changes in another one.
 """
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -13,21 +16,36 @@ _PADDING = 16  # between units, which would else all begin at the same place of 
 _HIGHEST, _MISSING = 254, 255  # as in `probe.viewer.scales`
 
 
-@njit(nogil=True, cache=True)
 def write_levels(
+    values: NDArray[Any], offsets: NDArray[np.float64], steps: NDArray[np.float64], into: NDArray[np.uint8]
+) -> None:
+    """Write the levels of values, unit by unit, as `Scale.levels` defines them.
+
+    Args:
+        values: (n_rows, n_units) in float16 or float32.
+        offsets: (n_units,) the value of level 0.
+        steps: (n_units,) the difference of the values of neighbouring levels.
+        into: (n_units, n_rows), which may be part of an array.
+    """
+    if values.dtype == np.float16:
+        _write_levels_of_bits(values.view(np.uint16), _float16_values(), offsets, steps, into)
+    else:
+        _write_levels(values, offsets, steps, into)
+
+
+@cache
+def _float16_values() -> NDArray[np.float32]:
+    """Return (65536,) the value of each float16 by its bits, which are faster looked up than converted."""
+    return np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def _write_levels(
     values: NDArray[np.float32],
     offsets: NDArray[np.float64],
     steps: NDArray[np.float64],
     into: NDArray[np.uint8],
 ) -> None:
-    """Write the levels of values, unit by unit, as `Scale.levels` defines them.
-
-    Args:
-        values: (n_rows, n_units).
-        offsets: (n_units,) the value of level 0.
-        steps: (n_units,) the difference of the values of neighbouring levels.
-        into: (n_units, n_rows), which may be part of an array.
-    """
     n_rows, n_units = values.shape
     strip = np.empty((n_units, _STRIP + _PADDING), np.float32)
     for start in range(0, n_rows, _STRIP):
@@ -37,6 +55,27 @@ def write_levels(
                 for t in range(tile, min(tile + _WORDS, stop)):
                     for unit in range(first, min(first + _WORDS, n_units)):
                         strip[unit, t - start] = values[t, unit]
+        for unit in range(n_units):
+            _write_levels_of_unit(strip[unit, : stop - start], offsets[unit], steps[unit], into[unit, start:stop])
+
+
+@njit(nogil=True, cache=True)
+def _write_levels_of_bits(
+    bits: NDArray[np.uint16],
+    of_bits: NDArray[np.float32],
+    offsets: NDArray[np.float64],
+    steps: NDArray[np.float64],
+    into: NDArray[np.uint8],
+) -> None:
+    n_rows, n_units = bits.shape
+    strip = np.empty((n_units, _STRIP + _PADDING), np.float32)
+    for start in range(0, n_rows, _STRIP):
+        stop = min(start + _STRIP, n_rows)
+        for tile in range(start, stop, _WORDS):
+            for first in range(0, n_units, _WORDS):
+                for t in range(tile, min(tile + _WORDS, stop)):
+                    for unit in range(first, min(first + _WORDS, n_units)):
+                        strip[unit, t - start] = of_bits[bits[t, unit]]
         for unit in range(n_units):
             _write_levels_of_unit(strip[unit, : stop - start], offsets[unit], steps[unit], into[unit, start:stop])
 

@@ -145,7 +145,6 @@ def _levels(piece: _Piece, scales: SiteScales) -> NDArray[np.uint8]:
     offsets, steps = scales.offsets[piece.units], scales.steps[piece.units]
     start = 0
     for values in piece.parts:
-        of_units = values[:, piece.units].astype(np.float32)
-        write_levels(of_units, offsets, steps, levels[:, start : start + len(values)])
+        write_levels(values[:, piece.units], offsets, steps, levels[:, start : start + len(values)])
         start += len(values)
     return levels

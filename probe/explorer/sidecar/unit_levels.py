@@ -58,7 +58,13 @@ class UnitLevels:
             AnalysisError: If there is no such unit; as of all methods here.
         """
         self._check(unit)
-        return self._site_scales(unit.site).of(unit.index)
+        return self.site_scales(unit.site).of(unit.index)
+
+    def site_scales(self, site: Site) -> SiteScales:
+        """Return what the levels of all units of a site mean."""
+        if self._like is not None and self._like.session.sites.get(site) == self.session.sites[site]:
+            return self._like.site_scales(site)
+        return self._scales.of(site)
 
     def levels(self, unit: Unit, start: int = 0, stop: int | None = None) -> Levels:
         """Return (n_chars,) the levels of a unit at the characters from `start` up to `stop`; None is the end.
@@ -173,11 +179,6 @@ class UnitLevels:
             return np.concatenate([stored[:, stretch] for stretch in rows], axis=1)
         return np.concatenate([self._read_site(site, stretch.start, stretch.stop) for stretch in rows], axis=1)
 
-    def _site_scales(self, site: Site) -> SiteScales:
-        if self._like is not None and self._like.session.sites.get(site) == self.session.sites[site]:
-            return self._like._site_scales(site)
-        return self._scales.of(site)
-
     def _rows(self, unit: Unit, first: int, last: int) -> Levels:
         """Return (n_rows,) levels of a unit at some rows."""
         stored = None if self.sidecar is None else self.sidecar.site(unit.site)
@@ -231,8 +232,8 @@ class UnitLevels:
 
     def _read_site(self, site: Site, first: int, last: int) -> Levels:
         """Return (n_units, n_rows) levels of a site at some rows, from the source."""
-        scales = self._site_scales(site)
-        values = self._read(site, first, last).astype(np.float32)
+        scales = self.site_scales(site)
+        values = self._read(site, first, last)
         levels = np.empty(values.shape[::-1], np.uint8)
         write_levels(values, scales.offsets, scales.steps, levels)
         return levels

@@ -86,7 +86,7 @@ class Ranking {
     const { n_chars: nChars } = this.app.facts.recordings[this.app.recording].header;
     const n = labels.n_true;
     this.about.textContent = n === null || n === undefined ? labels.kind : `True at ${grouped(n)} of ${grouped(nChars)} characters, ${shown((100 * n) / nChars, 1)}\u00a0%`;
-    this.stage.textContent = "a quick look …";
+    this.stage.textContent = "Ranking the units …";
     this.#showWarnings(labels.warnings ?? []);
     this.labelWarnings = labels.warnings ?? [];
     this.table.classList.add("stale");
@@ -130,7 +130,7 @@ class Ranking {
       ...(hasClass ? [["Class", "", "The class that the unit tells from the rest"]] : []),
       [name, "number", "On held-out characters, sign-aligned on the training characters"],
       [isQuick ? "" : "95 % interval", "interval", ""],
-      [isQuick ? "" : "by position", "number", "The same among characters of the same eighth of the text"],
+      [isQuick ? "" : "by position", "number by-position", "The same among characters of the same eighth of the text"],
       ["", "", ""],
     ];
     const head = make("tr", "", {}, ...heads.map(([text, className, title]) => make(text ? "th" : "td", className, text ? { scope: "col", title } : {}, text)));
@@ -153,7 +153,7 @@ class Ranking {
       ...(hasClass ? [make("td", "class", {}, row.class ?? "")] : []),
       make("td", "number score", {}, shown(score)),
       make("td", "interval", {}, isQuick ? "" : intervalBar(row, score, measure, range, controls)),
-      make("td", "number", {}, isQuick ? "" : shown(withinPositions(row, measure))),
+      make("td", "number by-position", {}, isQuick ? "" : shown(withinPositions(row, measure))),
       make("td", "sign", {}, direction),
     );
     line.dataset.unit = row.unit;

@@ -1,0 +1,161 @@
+"""One unit: what is known of it at once, then what takes a reading, and last what it answers to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from activations.errors import ActivationError
+from activations.progress import Progress, steps_of
+from analyses.targets.labelling import target_of_labels
+from analyses.targets.many_hypotheses import Targets, all_targets
+from probe.explorer.exploration import Exploration, ExploredRecording
+from probe.explorer.guarding import body_of
+from probe.explorer.questions import unit_facts
+from probe.explorer.questions.plain_values import Answer
+from probe.explorer.requests import (
+    MOST_NAME_CHARS,
+    MOST_POSITION,
+    Query,
+    fields_of,
+    id_in,
+    text_in,
+    whole_in,
+)
+from probe.explorer.streams import ERRORS, Endpoint, Job, Jobs
+
+if TYPE_CHECKING:
+    from activations.models.char_rnn import CharRNN
+
+_WAIT_S = 0.2  # until it is asked again whether labels are wanted that another question makes
+_SHARES = (1, 2, 2, 6)  # of the time: the unit itself, its neighbours, labels, what it answers to
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRequest:
+    """Which unit of which recording is asked about."""
+
+    recording: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRequest:
+    """Which unit is to be shown beside which labels."""
+
+    recording: int
+    unit: str
+    labels: str
+
+
+def endpoints(exploration: Exploration, questions: Jobs) -> Mapping[tuple[str, str], Endpoint]:
+    """Return what answers each method and path of this topic."""
+    asked = _AskedUnits(exploration)
+
+    async def tell(request: Request) -> Response:
+        wanted = unit_request(request.scope["query_string"])
+        recording = exploration.recording(wanted.recording)
+        recording.unit(wanted.unit)
+        return questions.stream(lambda job: asked.tell(recording, wanted.unit, job))
+
+    async def profile(request: Request) -> Response:
+        wanted = profile_request(await body_of(request.receive))
+        session = exploration.recording(wanted.recording).session
+        labelled = exploration.labelled(wanted.labels, session)
+
+        def work(job: Job) -> dict[str, Any]:
+            target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
+            return unit_facts.profile(session, wanted.unit, target, progress=job.progress).as_json()
+
+        return questions.stream(work)
+
+    return {("GET", "/api/unit"): tell, ("POST", "/api/unit/profile"): profile}
+
+
+def unit_request(query: bytes) -> UnitRequest:
+    """Read a request for what is known of a unit."""
+    fields = Query(query).only("recording", "unit")
+    return UnitRequest(fields.whole("recording", 0, MOST_POSITION, default=0), fields.text("unit"))
+
+
+def profile_request(body: bytes) -> ProfileRequest:
+    """Read a request for a unit beside labels."""
+    fields = fields_of(body, "recording", "unit", "labels")
+    unit, labels = (text_in(fields, name, MOST_NAME_CHARS) for name in ("unit", "labels"))
+    return ProfileRequest(whole_in(fields, "recording"), unit, id_in(labels))
+
+
+@dataclass(slots=True)
+class _AskedUnits:
+    """What is asked of units, with what several of them need: the labels of each text, and the model."""
+
+    exploration: Exploration
+    targets: dict[str, Targets] = field(default_factory=dict)
+    model: "CharRNN | None" = None
+    labelling: Lock = field(default_factory=Lock)
+    loading: Lock = field(default_factory=Lock)
+
+    def tell(self, recording: ExploredRecording, name: str, job: Job) -> dict[str, Any]:
+        """Say what is known of a unit, part by part, the quick ones first; what it answers to is the result."""
+        session, unit = recording.session, recording.unit(name)
+        reading, beside, labelling, answering = steps_of(job.progress, _SHARES)
+        job.part({"unit": str(unit), "gates": list(unit_facts.same_number(session, unit))})
+        read = unit_facts.read_unit(session, unit, progress=reading)
+        job.part({"distribution": unit_facts.distribution(read).as_json()})
+        job.part({"extremes": unit_facts.extremes(read).as_json()})
+        job.part({"memory": unit_facts.memory(read).as_json()})
+        job.part({"written_by": unit_facts.written_by(read).as_json()})
+        job.part({"weights": _told(lambda: self._weights(recording, name))})
+        job.part({"nearest": _told(lambda: unit_facts.nearest(read, progress=beside))})
+
+        def answers() -> Answer:
+            made = self._targets(recording, labelling)
+            told = unit_facts.answers(read, made.made, progress=answering)
+            return replace(told, left_out=made.left_out)
+
+        return {"answers": _told(answers)}
+
+    def _targets(self, recording: ExploredRecording, progress: Progress) -> Targets:
+        """Return the labels of all hypotheses for a text, which are made once."""
+        key = recording.session.corpus.sha256 + recording.name
+        while not self.labelling.acquire(timeout=_WAIT_S):
+            progress(0, 1)  # ends this if nobody waits for it any more
+        try:
+            if key not in self.targets:
+                self.targets[key] = all_targets(
+                    recording.session,
+                    notice=lambda sentence: None,
+                    progress=lambda done, total, note: progress(done, total),
+                )
+            return self.targets[key]
+        finally:
+            self.labelling.release()
+
+    def _weights(self, recording: ExploredRecording, name: str) -> Answer:
+        """Return the weights of a unit.
+
+        Raises:
+            ActivationError: If there is no model, or it is another one.
+        """
+        from activations.models.checkpoints import load_model, model_sha256
+        from probe.explorer.questions.unit_weights import unit_weights
+
+        path = self.exploration.model
+        if path is None:
+            raise ActivationError("the weights are in the model; start `probe explore` with --model to see them")
+        with self.loading:
+            self.model = self.model or load_model(path)
+        if recording.model_sha256 and model_sha256(self.model) != recording.model_sha256:
+            raise ActivationError(f"{path} is not the model that was recorded, so its weights are not shown")
+        return unit_weights(self.model, name)
+
+
+def _told(question: Callable[[], Answer]) -> dict[str, Any]:
+    """Return an answer, or a sentence that says why there is none."""
+    try:
+        return question().as_json()
+    except ERRORS as error:
+        return {"sentence": str(error)}
