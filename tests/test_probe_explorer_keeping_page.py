@@ -151,7 +151,7 @@ def test_the_ranking_is_copied_as_a_command_that_prints_the_numbers_of_the_page(
     tab.press("Y")
     tab.wait("document.querySelector('.said').textContent.startsWith('copied')")
     assert clipboard(tab).startswith("import probe\n")
-    tab.press("2")
+    tab.page.get_by_role("tab", name="Keep").press("Enter")
     tab.page.get_by_role("button", name="Copy the link").click()
     tab.wait("document.querySelector('.said').textContent === 'copied the link'")
     assert clipboard(tab) == tab.page.url and "h=in_comment" in tab.page.url
@@ -189,7 +189,7 @@ def test_the_tour_goes_on_as_its_steps_are_done(open_page: Open) -> None:
     tab.page.keyboard.press("Escape")
     tab.press(".")
     tab.wait(f"{title} === '5 of 5 · Keep'")
-    tab.press("2")
+    tab.page.get_by_role("tab", name="Keep").press("Enter")
     type_into(tab, "Name", "comments")
     tab.press("Tab")
     tab.wait(f"{title} === 'That is all'")

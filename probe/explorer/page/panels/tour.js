@@ -41,6 +41,7 @@ const STEPS = [
 ];
 const END = STEPS.length + 1;
 const NEXT = "Now ask something of your own: any /pattern/ or hypothesis. The quiz in Class asks which unit it is, and ? lists all keys.";
+const HOLD = "In Steer, hold the unit, and see what the model writes then.";
 
 /** The units that the panel Ask lists, the best first. */
 function ranked(app) {
@@ -91,6 +92,7 @@ export class Tour {
     const { title, says } = STEPS[step - 1] ?? { title: "That is all", says: NEXT };
     this.title.textContent = step === END ? title : `${step} of ${STEPS.length} · ${title}`;
     this.text.replaceChildren(...(this.#praise ? [make("p", "done", {}, this.#praise)] : []), make("p", "", {}, says));
+    if (step === END && this.app.facts.recordings[this.app.recording].model) this.text.append(make("p", "", {}, HOLD));
     this.skip.hidden = step === END;
     this.leave.textContent = step === END ? "Close" : "Leave the tour";
   }
