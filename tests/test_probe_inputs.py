@@ -1,8 +1,6 @@
 """What is no regular file is read or refused by the command: never a hang, and never a traceback."""
 
-import contextlib
 import gzip
-import io
 import os
 import pickle
 import shutil
@@ -19,7 +17,6 @@ from activations.errors import ActivationError
 from activations.files import check_output
 from activations.models.checkpoints import save_model
 from activations.recordings.recording import Recording
-from probe.cli import main
 
 TEXT = 'He said "so" and "no", they say.\n' * 200
 
@@ -210,15 +207,12 @@ TOO_LONG = {
 
 
 @pytest.mark.parametrize("command", list(TOO_LONG))
-def test_a_name_that_is_too_long_is_called_that(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_too_long_is_called_that(command: str, run: Command) -> None:
     """By the program as it is started, whose first look at the command line is at its files."""
-    monkeypatch.setattr(sys, "argv", ["probe", *command.split()])
-    errors = io.StringIO()
-    with contextlib.redirect_stderr(errors), pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1, errors.getvalue()
-    assert TOO_LONG[command] in errors.getvalue().replace("\n", "")
-    assert "Traceback" not in errors.getvalue()
+    status, _, errors = run(*command.split())
+    assert status == 1, errors
+    assert TOO_LONG[command] in errors.replace("\n", "")
+    assert "Traceback" not in errors
 
 
 def test_a_table_may_have_a_name_that_is_no_utf8(run: Command) -> None:

@@ -535,9 +535,9 @@ def test_a_killed_training_is_gone_on_with_to_the_same_end(corpus: Corpus) -> No
     rng = random.Random(seed)
     state, curve, n_killed = Path("killed.training/state.pt"), Path("killed.training/losses.csv"), 0
     for _ in range(10):
-        resumes = state.exists()
+        how = "--resume" if state.exists() else "--overwrite"  # before its first state, and after its end
         before = curve.stat().st_mtime_ns if curve.exists() else 0
-        with start("corpus.txt", *QUICK, *every, "-o", "killed.pt", *(["--resume"] if resumes else [])) as process:
+        with start("corpus.txt", *QUICK, *every, "-o", "killed.pt", how) as process:
             until = when_it_trains(process, curve, before) + rng.uniform(0, takes / 4)
             while n_killed < 4 and process.poll() is None:
                 if time.monotonic() > until:
