@@ -100,7 +100,7 @@ def test_names_notes_and_lists_are_kept_and_names_stand_beside_units(open_page: 
     assert again.page.locator(".panel-keep .lists .chip-name").all_inner_texts() == ["comments", "to show"]
     again.press("u")
     again.page.keyboard.type("in comm")
-    assert again.page.locator("#bar [role=option]").all_inner_texts() == ["1/hidden/5in comments"]
+    assert again.page.locator("#bar [role=option]").all_text_contents() == ["1/hidden/5in comments"]
     again.press("Escape", "Escape")
 
 

@@ -145,5 +145,5 @@ def test_what_is_not_there_is_one_sentence(client: Client) -> None:
     assert client.post("/api/labels", {"recording": 0, "hypothesis": "in_quote"}).json == {
         "error": "no hypothesis named 'in_quote'; did you mean 'in_quotes'?"
     }
-    assert client.get("/api/unit?recording=0&unit=0/hidden/1").status == 404
-    assert client.post("/api/selection", {}).status == 404
+    assert client.get("/api/units?recording=0&unit=0/hidden/1").status == 404
+    assert client.post("/api/selections", {}).status == 404

@@ -2,8 +2,8 @@
 
 import { grouped, make, numberText, visible } from "../view.js";
 import { isOvertaken } from "../api.js";
+import { draw } from "../charts/frame.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [84, 20];
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -99,15 +99,7 @@ function lossSentence({ position, losses_before: before, losses_after: after }) 
 function sparkline(values, label) {
   const most = Math.max(...values.map(Math.abs), 1e-12);
   const place = (value, i) => `${((i * (WIDTH - 2)) / Math.max(values.length - 1, 1) + 1).toFixed(1)},${((1 - value / most) * (HEIGHT / 2 - 1) + 1).toFixed(1)}`;
-  const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "sparkline", role: "img", "aria-label": label })) svg.setAttribute(name, value);
-  const add = (points, className) => {
-    const line = document.createElementNS(SVG, "polyline");
-    line.setAttribute("points", points);
-    line.setAttribute("class", className);
-    svg.append(line);
-  };
-  add(`1,${HEIGHT / 2} ${WIDTH - 1},${HEIGHT / 2}`, "zero");
-  add(values.map(place).join(" "), "curve");
-  return svg;
+  const zero = draw("polyline", { points: `1,${HEIGHT / 2} ${WIDTH - 1},${HEIGHT / 2}`, class: "zero" });
+  const curve = draw("polyline", { points: values.map(place).join(" "), class: "curve" });
+  return draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "sparkline", role: "img", "aria-label": label }, zero, curve);
 }

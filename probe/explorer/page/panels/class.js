@@ -22,7 +22,7 @@ export function panel(app) {
     "div", "panel-class", {},
     make("h2", "", {}, "Class"),
     make("p", "muted", {}, "Five steps from the first unit to an answer, and a quiz: which unit is this? Nothing here needs a network."),
-    make("div", "row", {}, begin, large),
+    make("div", "in-a-row", {}, begin, large),
     quiz.element,
   );
   return { title: "Class", element, show: () => quiz.ask() };

@@ -62,7 +62,7 @@ class UnitNotes {
       make("label", "", { htmlFor: "keep-name" }, "Name"), this.name.element,
       make("label", "", { htmlFor: "keep-note" }, "Note"), this.note.element,
       make("label", "", { htmlFor: "keep-list" }, "Lists"), this.lists,
-      make("div", "row", {}, this.list, add, this.known),
+      make("div", "in-a-row", {}, this.list, add, this.known),
       this.status,
     );
     for (const event of ["notes", "unit", "recordings"]) app.on(event, () => this.show());
@@ -171,7 +171,7 @@ class Field {
     const theirs = make("button", "plain", { type: "button" }, "Take the other");
     mine.addEventListener("click", () => end(typed));
     theirs.addEventListener("click", () => end(kept));
-    this.conflict.replaceChildren(make("p", "", {}, `Changed in another tab meanwhile. There it says: ${kept || "nothing"}`), make("div", "row", {}, mine, theirs));
+    this.conflict.replaceChildren(make("p", "", {}, `Changed in another tab meanwhile. There it says: ${kept || "nothing"}`), make("div", "in-a-row", {}, mine, theirs));
     this.conflict.hidden = false;
   }
 }
@@ -228,8 +228,8 @@ class Commands {
     this.element = make(
       "section", "", { "aria-label": "What is shown" },
       make("h3", "", {}, "What is shown, to do it again"), this.rows,
-      make("h3", "", {}, "What is shown, as a file"), this.about, make("div", "row", {}, ...files),
-      make("h3", "", {}, "What is shown, for a colleague"), make("div", "row", {}, link),
+      make("h3", "", {}, "What is shown, as a file"), this.about, make("div", "in-a-row", {}, ...files),
+      make("h3", "", {}, "What is shown, for a colleague"), make("div", "in-a-row", {}, link),
     );
     app.on("state", () => this.#settle());
     app.on("window", () => this.#settle());
@@ -269,7 +269,7 @@ class Commands {
       return made;
     };
     const code = make("code", "command", { tabIndex: 0, role: "group", "aria-label": `${ABOUT[about]} as a command` }, command);
-    const head = make("div", "row", {}, make("span", "about", {}, ABOUT[about]), button("Copy", command, "a command"), button("Copy as Python", python, "Python"));
+    const head = make("div", "in-a-row", {}, make("span", "about", {}, ABOUT[about]), button("Copy", command, "a command"), button("Copy as Python", python, "Python"));
     return make("div", "command-row", {}, head, code);
   }
 

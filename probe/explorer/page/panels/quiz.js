@@ -41,8 +41,8 @@ export class Quiz {
     this.answer = make("p", "revealed", { role: "status" });
     this.reveal = this.#button("Which unit is it?", () => this.#reveal());
     this.see = this.#button("Show it in the text", () => this.#see());
-    this.asking = make("div", "asking", { hidden: true }, this.passages, this.box.element, this.said, this.guesses, make("div", "row", {}, this.reveal, this.see), this.answer);
-    this.element = make("section", "quiz", { "aria-label": "Quiz" }, make("h3", "", {}, "Quiz: which unit is this?"), make("div", "row", {}, this.from, next), this.status, this.progress, this.asking);
+    this.asking = make("div", "asking", { hidden: true }, this.passages, this.box.element, this.said, this.guesses, make("div", "in-a-row", {}, this.reveal, this.see), this.answer);
+    this.element = make("section", "quiz", { "aria-label": "Quiz" }, make("h3", "", {}, "Quiz: which unit is this?"), make("div", "in-a-row", {}, this.from, next), this.status, this.progress, this.asking);
     app.on("quiz", () => this.ask());
     app.on("notes", () => this.#showLists());
     app.on("theme-shown", () => this.#question && this.#showPassages());

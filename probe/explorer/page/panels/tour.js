@@ -61,7 +61,7 @@ export class Tour {
     this.text = make("div", "tour-text", { role: "status" });
     this.skip = this.#button("Skip", () => this.#goTo(this.#step + 1));
     this.leave = this.#button("Leave the tour", () => this.end());
-    this.card = make("section", "tour", { "aria-labelledby": "tour-title", hidden: true }, this.title, this.text, make("div", "row", {}, this.skip, this.leave));
+    this.card = make("section", "tour", { "aria-labelledby": "tour-title", hidden: true }, this.title, this.text, make("div", "in-a-row", {}, this.skip, this.leave));
     document.getElementById("side").prepend(this.card);
     for (const event of ["state", "labels", "notes", "window"]) app.on(event, () => this.#look());
     app.on("tour", () => this.show());
