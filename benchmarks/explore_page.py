@@ -19,9 +19,9 @@ from view import main_thread_ms
 _SIZE = {"width": 1280, "height": 800}
 _CATEGORIES = ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"]
 _N_VIEWS = 5  # first views, each of a server that has just started
-_N_SLOW = 20  # rankings
+_N_SLOW = 5  # rankings
 _SAMPLED_S = 0.1  # between two looks at the memory of the server
-_LONG_MS = 120_000
+_LONG_MS = 600_000
 
 SCRIPT = """
 globalThis.bench = {
@@ -96,7 +96,7 @@ globalThis.bench = {
 
 @dataclass(frozen=True)
 class Served:
-    """A server in a process of its own: the address of its page, and the bytes of memory that it took at most."""
+    """A server in a process of its own: the address of its page, and the bytes of memory at most; see `memory_of`."""
 
     url: str
     started_s: float
@@ -108,7 +108,7 @@ def served(path: Path, sidecar: str) -> Iterator[Served]:
     """Serve a recording by the command, until the block ends."""
     command = [sys.executable, "-m", "probe", "explore", str(path), "--no-browser", "--sidecar", sidecar]
     began = time.perf_counter()
-    done, most = threading.Event(), [0]
+    done, most = threading.Event(), [0, 0]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         watcher = threading.Thread(target=_watch, args=(process.pid, most, done))
         watcher.start()
@@ -127,17 +127,17 @@ def served(path: Path, sidecar: str) -> Iterator[Served]:
 
 def _watch(pid: int, most: list[int], done: threading.Event) -> None:
     while not done.wait(_SAMPLED_S):
-        most[0] = max(most[0], proportional_bytes(pid))
+        most[:] = map(max, most, memory_of(pid))
 
 
-def proportional_bytes(pid: int) -> int:
-    """Return the memory of a process, in which what it shares with others counts in part; files that it maps count."""
+def memory_of(pid: int) -> tuple[int, int]:
+    """Return the memory of a process itself, and that with its share of the files that it maps, in bytes."""
     try:
         said = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
-        return 0
-    found = re.search(r"^Pss:\s+(\d+) kB", said, re.MULTILINE)
-    return int(found[1]) << 10 if found else 0
+        return 0, 0
+    kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB", said, re.MULTILINE))
+    return int(kilobytes["Pss_Anon"]) << 10, int(kilobytes["Pss"]) << 10
 
 
 def first_views(
@@ -162,6 +162,12 @@ def first_views(
             views.append(page.evaluate("bench.until(() => bench.isDrawn())"))
             page.close()
     return {"from the command to the address": starts, "first view": views}
+
+
+def memory_in_megabytes(server: Served) -> dict[str, list[float]]:
+    """Return how much memory a server has taken at most."""
+    names = ("server's memory, MB", "with mapped files, MB")
+    return {name: [n_bytes / 1e6] for name, n_bytes in zip(names, server.most_bytes, strict=True)}
 
 
 def wait_for_sidecar(page: Any) -> None:
@@ -232,7 +238,7 @@ def page_part(path: Path, sidecar: str, n: int) -> dict[str, list[float]]:
             page.evaluate("bench.until(() => bench.isDrawn())")
             wait_for_sidecar(page)
             measured = dict(interactions(page, n)) | dict(frames(browser, page, n))
-            measured["server, most memory, MB"] = [server.most_bytes[0] / 1e6]
+            measured |= memory_in_megabytes(server)
         return first_views(browser, path, sidecar) | measured
 
 
@@ -268,15 +274,15 @@ def hammer_part(path: Path, sidecar: str, n_tabs: int, seconds: float) -> dict[s
             pages.append(page)
         half = seconds / 2
         pages[0].wait_for_timeout(1000 * half)
-        at_half = server.most_bytes[0]
+        at_half = memory_in_megabytes(server)
         pages[0].wait_for_timeout(1000 * half + 2000)
         times = [taken for page in pages for taken in page.evaluate("bench.times")]
         banners = [page.locator("#banner") for page in pages]
         mishaps += [banner.inner_text() for banner in banners if banner.is_visible()]
-        most = server.most_bytes[0]
+        at_end = memory_in_megabytes(server)
     if mishaps:
         raise RuntimeError(f"{len(mishaps)} mishaps, the first: {mishaps[0]}")
-    return {"interactions": times, "server, MB, at half": [at_half / 1e6], "server, most memory, MB": [most / 1e6]}
+    return {"interactions": times} | {f"{name}, half-time": value for name, value in at_half.items()} | at_end
 
 
 HAMMER = """
