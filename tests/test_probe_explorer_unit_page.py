@@ -82,6 +82,7 @@ def test_the_most_and_least_active_passages_are_those_of_explain(
         for number, place in enumerate(places):
             assert items.nth(number).locator(".number").inner_text().replace("−", "-") == f"{place['value']:.3f}"
             assert items.nth(number).locator("mark").inner_text() == place["character"].replace("\n", "↵")
+            assert items.nth(number).bounding_box()["height"] < 40  # one line, cut at both sides
     status, out, err = run("explain", COMMENT, planted, "--hypothesis", "in_comment")
     assert status == 0, err
     assert facts["most"][0]["before"][-12:].split("\n")[-1] in out
