@@ -91,6 +91,13 @@ def test_the_most_and_least_active_passages_are_those_of_explain(
     assert opened.state("position") == facts["most"][2]["position"]
 
 
+def test_the_characters_that_change_it_are_named_a_space_too(opened: AskedPage) -> None:
+    names = [row["character"] for row in told(opened)["written_by"]["rows"]]
+    assert " " in names
+    shown = part(opened, "written_by").locator("tbody th").all_inner_texts()
+    assert shown == ["␣" if name == " " else name.replace("\n", "↵") for name in names]
+
+
 def test_the_time_constant_is_that_of_units(opened: AskedPage, planted: Path, run: Command) -> None:
     site = COMMENT.rpartition("/")[0]
     status, out, err = run("units", "in_comment", planted, "--sites", site, "--json")
