@@ -13,10 +13,13 @@ from explorer_clients import Client, explored, received
 
 from activations.progress import Progress
 from analyses.errors import AnalysisError
+from probe.explorer import server
 from probe.explorer.exploration import Exploration
 from probe.explorer.requests import RankRequest
+from probe.explorer.routes import trying
 from probe.explorer.streams import AT_A_TIME, MOST_WAITING, OUR_FAULT
 
+VALUE = "/api/value?unit=0/hidden/1&position=1"
 RANK = {"recording": 0, "labels": "0" * 16}
 Part = Callable[[dict[str, Any]], object]
 
@@ -71,10 +74,18 @@ def asking(client: Client, answers: list[Any]) -> threading.Thread:
     return thread
 
 
-def question(client: Client) -> bytes:
-    body = json.dumps(RANK).encode()
+def value_of_a_unit(client: Client) -> bytes:
+    return f"GET {VALUE} HTTP/1.1\r\nHost: {client.host}\r\nCookie: {client.cookie}\r\n\r\n".encode()
+
+
+def typed(client: Client) -> bytes:
+    return question(client, "/api/depends", {"text": "abc", "position": 1})
+
+
+def question(client: Client, path: str = "/api/rank", content: Any = RANK) -> bytes:
+    body = json.dumps(content).encode()
     lines = (
-        "POST /api/rank HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"Host: {client.host}",
         f"Cookie: {client.cookie}",
         f"Origin: http://{client.host}",
@@ -156,6 +167,29 @@ def test_overviews_that_were_overtaken_never_begin_and_tiles_do_not_wait(
     assert len(begun) == AT_A_TIME + 1
 
 
+def test_short_requests_that_were_overtaken_never_begin(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
+    let_go = threading.Event()
+
+    def value(exploration: Exploration, wanted: object) -> dict[str, Any]:
+        begun.append(wanted)
+        let_go.wait(20)
+        return {"value": 1.0}
+
+    monkeypatch.setattr(Exploration, "value", value)
+    with explored(planted) as client, ExitStack() as stack:
+        connections = [stack.enter_context(client.connected()) for _ in range(30)]
+        for connection in connections:
+            connection.sendall(value_of_a_unit(client))
+        wait_until(lambda: len(begun) == 8)
+        for connection in connections:
+            connection.close()
+        time.sleep(0.3)
+        let_go.set()
+        assert client.get(VALUE).json == {"value": 1.0}
+    assert len(begun) == 9
+
+
 def test_too_many_that_wait_are_refused(client: Client, work: Work) -> None:
     answers: list[Any] = []
     threads = [asking(client, answers) for _ in range(AT_A_TIME + MOST_WAITING + 2)]
@@ -175,6 +209,45 @@ def test_questions_end_with_the_server(planted: Path, monkeypatch: pytest.Monkey
         connection.sendall(question(client))
         wait_until(lambda: work.n_now == 1)
     assert (work.n_now, work.n_ended) == (0, 1)
+
+
+@pytest.mark.parametrize(("topic", "name"), [(trying, "dependence"), (Exploration, "value")])
+def test_typed_text_and_short_requests_end_with_the_server(
+    planted: Path, monkeypatch: pytest.MonkeyPatch, topic: Any, name: str
+) -> None:
+    """A thread that goes on while Python ends would abort the program."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def answer(*arguments: object) -> dict[str, Any]:
+        begun.set()
+        time.sleep(2.5)
+        ended.set()
+        return {}
+
+    monkeypatch.setattr(topic, name, answer)
+    with explored(planted) as client, client.connected() as connection:
+        connection.sendall(typed(client) if topic is trying else value_of_a_unit(client))
+        assert begun.wait(10)
+    assert ended.is_set()
+
+
+def test_a_thread_that_does_not_end_does_not_keep_the_server(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, let_go = threading.Event(), threading.Event()
+
+    def value(exploration: Exploration, wanted: object) -> dict[str, Any]:
+        begun.set()
+        let_go.wait(30)
+        return {}
+
+    monkeypatch.setattr(Exploration, "value", value)
+    monkeypatch.setattr(server, "_END_QUESTIONS_S", 0.5)
+    since = time.monotonic()
+    with explored(planted) as client, client.connected() as connection:
+        connection.sendall(value_of_a_unit(client))
+        assert begun.wait(10)
+    took_s = time.monotonic() - since
+    let_go.set()
+    assert took_s < 10
 
 
 def test_failures_are_sentences(

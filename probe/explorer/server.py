@@ -1,13 +1,11 @@
 """The explorer's server: routes that read a request, call one function, and answer."""
 
-import asyncio
 import json
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -42,6 +40,7 @@ _TOPICS = (
     quizzing,
 )  # modules with `endpoints`
 _AT_A_TIME = 8  # short requests
+_MOST_SHORT = 1_000  # that wait: tiles of which the page asks ahead
 _MOST_OVERVIEWS = 64  # that wait: of many tabs, each with two recordings and labels
 _MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -51,6 +50,7 @@ _MEDIA_TYPES = {
 }
 _START_S = 30.0
 _END_S = 10.0
+_END_QUESTIONS_S = 5.0
 _BACKLOG = 128  # connections that are accepted at one time
 _HEAD_BYTES = 1 << 14  # of a request
 
@@ -85,9 +85,10 @@ class Explorer:
         """
         self._exploration = exploration
         self._files = files
-        self._short = ThreadPoolExecutor(_AT_A_TIME, "explorer request")
         self._questions, self._labelling = Jobs(), Jobs()
+        self._short = Jobs(_AT_A_TIME, _MOST_SHORT)
         self._overviews = Jobs(most_waiting=_MOST_OVERVIEWS)
+        self._typing = Jobs()
         reading: dict[str, Endpoint] = {
             "/": self._page,
             "/page/{name:path}": self._file,
@@ -102,19 +103,20 @@ class Explorer:
         routes = [Route(path, _safely(endpoint), methods=["GET"]) for path, endpoint in reading.items()]
         routes += [Route(path, _safely(endpoint), methods=["POST"]) for path, endpoint in asking.items()]
         for topic in _TOPICS:
-            for (method, path), endpoint in topic.endpoints(exploration, self._questions).items():
+            jobs = self._typing if topic is trying else self._questions
+            for (method, path), endpoint in topic.endpoints(exploration, jobs).items():
                 routes.append(Route(path, _safely(endpoint), methods=[method]))
         self.app = Starlette(routes=routes, exception_handlers={404: _no_such_page, 405: _no_such_method})
         self.app.router.redirect_slashes = False
 
     def end_questions(self) -> None:
-        """Give up all long questions."""
-        for jobs in (self._questions, self._labelling, self._overviews):
-            jobs.close()
-
-    def close(self) -> None:
-        """Wait for the short requests that are being answered; there must be no more of them."""
-        self._short.shutdown(cancel_futures=True)
+        """Give up all that is worked on in threads, and wait for its end, all together for a few seconds."""
+        every = (self._questions, self._labelling, self._overviews, self._typing, self._short)
+        for jobs in every:
+            jobs.give_up()
+        until = time.monotonic() + _END_QUESTIONS_S
+        for jobs in every:
+            jobs.join(until)
 
     async def _page(self, request: Request) -> Response:
         return self._content("explorer.html")
@@ -129,12 +131,12 @@ class Explorer:
         return Response(content, media_type=media_type)
 
     async def _facts(self, request: Request) -> Response:
-        return await self._in_thread(lambda: _json_answer(self._exploration.facts()))
+        return _json_answer(await self._in_thread(request, self._exploration.facts))
 
     def _bytes(self, read: Callable[[bytes], Any], answer: Callable[[Any], bytes]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             wanted = read(request.scope["query_string"])
-            content = await self._in_thread(lambda: answer(wanted))
+            content = await self._in_thread(request, lambda: answer(wanted))
             return Response(content, media_type="application/octet-stream")
 
         return endpoint
@@ -142,7 +144,7 @@ class Explorer:
     def _json(self, read: Callable[[bytes], Any], answer: Callable[[Any], dict[str, Any]]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             wanted = read(request.scope["query_string"])
-            return await self._in_thread(lambda: _json_answer(answer(wanted)))
+            return _json_answer(await self._in_thread(request, lambda: answer(wanted)))
 
         return endpoint
 
@@ -164,8 +166,10 @@ class Explorer:
 
         return self._questions.stream(work)
 
-    async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._short, work)
+    async def _in_thread(self, request: Request, work: Callable[[], Result]) -> Result | None:
+        """Return the result of some work; None, and the work does not begin, if nobody waits for it any more."""
+        line = await self._short.result(lambda job: {"answer": work()}, request.receive)
+        return line.get("answer")
 
 
 def _json_answer(content: Any) -> Response:
@@ -242,7 +246,6 @@ def serving(
         server.should_exit = True
         explorer.end_questions()
         thread.join(_END_S)
-        explorer.close()
         listener.close()
 
 

@@ -27,7 +27,6 @@ ERRORS = (RequestError, HypothesisError, AnalysisError, ActivationError)
 """What a request can get wrong."""
 OUR_FAULT = "this went wrong in a way that it should not; the terminal in which `probe explore` runs says more"
 _PROGRESS_S = 0.1  # between two lines
-_END_S = 5.0  # in which threads end when the server does
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 """Answers a request; what it raises is made one sentence."""
@@ -155,11 +154,13 @@ class Jobs:
         result: Line = line.get("result", {})
         return result
 
-    def close(self) -> None:
+    def give_up(self) -> None:
         """Let all work end."""
-        until = time.monotonic() + _END_S
         for job in list(self._jobs):
             job.give_up()
+
+    def join(self, until: float) -> None:
+        """Wait for the end of all work, up to a time of the monotonic clock."""
         for thread in list(self._jobs.values()):
             thread.join(max(until - time.monotonic(), 0))
 

@@ -33,14 +33,13 @@ _MOST_UNITS = 4
 _HIGHEST = 254
 
 
-def endpoints(exploration: Exploration, jobs: Jobs) -> Mapping[tuple[str, str], Endpoint]:
+def endpoints(exploration: Exploration, typing: Jobs) -> Mapping[tuple[str, str], Endpoint]:
     """Return the endpoints of typed text, by their methods and paths.
 
     Args:
         exploration: The recordings and their model.
-        jobs: Does long questions; what is typed does not wait for these.
+        typing: Reads what is typed, which does not wait for long questions.
     """
-    typing = Jobs()
 
     def answered(read: Callable[[bytes], Any], answer: Callable[[Any], Line]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
