@@ -355,3 +355,23 @@ def test_both_panels_are_accessible(open_page: Open) -> None:
             name = field.evaluate("(one) => one.ariaLabel || one.labels?.[0]?.textContent || one.textContent")
             assert name.strip()
             assert field.evaluate("(one) => one.tabIndex") >= 0
+
+
+def test_links_on_pages_of_other_sites_open_the_page(browser: Any, client: Client) -> None:
+    """In a mail or a chat: the address with the token, and a link to a place for who has the cookie."""
+    addresses = (client.address.url, f"http://{client.host}/#u={UNIT}")
+    links = "".join(f'<p><a href="{address}">link</a></p>' for address in addresses)
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("http://mail.example/", lambda route: route.fulfill(body=links, content_type="text/html"))
+    try:
+        for number in range(len(addresses)):
+            page.goto("http://mail.example/")
+            page.locator("a").nth(number).click()
+            page.wait_for_selector(".overview", timeout=10_000)
+            assert page.url.startswith(f"http://{client.host}/")
+        asked = f"fetch('http://{client.host}/api/facts', {{credentials: 'include'}}).then(() => 1, () => 0)"
+        page.goto("http://mail.example/")
+        assert page.evaluate(asked) == 0, "their scripts get nothing"
+    finally:
+        context.close()

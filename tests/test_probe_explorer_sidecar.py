@@ -518,3 +518,16 @@ def test_a_live_model_has_no_sidecar() -> None:
         pytest.raises(AnalysisError, match=r"only a recording has a sidecar"),
     ):
         Sidecar(session)
+
+
+def test_levels_that_are_mapped_are_those_that_are_read_also_when_the_file_was_replaced(recording: Path) -> None:
+    make(recording)
+    with opened(recording) as (_, sidecar):
+        stored = sidecar.site(Site("0/cell"))
+        assert stored is not None
+        before, path = stored.read(2), folder_of(recording) / "levels-1.npy"
+        path.with_suffix(".new").write_bytes(path.read_bytes()[: -stored.shape[0] * N_ROWS] + bytes(5 * N_ROWS))
+        path.with_suffix(".new").replace(path)
+        np.testing.assert_array_equal(stored.mapped()[2], before)
+        np.testing.assert_array_equal(stored.read(2), before)
+        assert not stored.mapped().flags.writeable

@@ -103,8 +103,8 @@ class Access:
         return any(hmac.compare_digest(value.encode(), self._ticket.encode()) for value in self._values(cookies))
 
     def set_cookie(self, response: Response) -> None:
-        """Give a browser the cookie."""
-        response.set_cookie(self.cookie, self._ticket, httponly=True, samesite="strict", path="/")
+        """Give a browser the cookie, which it sends when the page is opened, also by a link on a page of others."""
+        response.set_cookie(self.cookie, self._ticket, httponly=True, samesite="lax", path="/")
 
     def _values(self, cookies: str) -> Iterable[str]:
         """Yield the values of all cookies of our name: other servers of this host may have set some, too."""

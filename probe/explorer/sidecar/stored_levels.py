@@ -1,5 +1,6 @@
 """The levels of one site in a file, and a checksum for each unit and chunk of rows in another."""
 
+import mmap
 import os
 import weakref
 from io import BytesIO
@@ -92,13 +93,17 @@ class StoredLevels:
     def mapped(self) -> NDArray[np.uint8]:
         """Return (n_units, n_rows) levels mapped into memory, read-only, which are not checked against checksums.
 
+        They are those of the file that is open, as `read` gives them, also when another one has taken its place.
+
         Raises:
-            DamagedLevelsError: If the file is no longer there, or has been truncated.
+            DamagedLevelsError: If the file has been truncated.
         """
+        n_units, n_rows = self.shape
         try:
-            return np.memmap(self._path, np.uint8, "r", self._offset, self.shape)
+            content = mmap.mmap(self._file, self._offset + n_units * n_rows, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise DamagedLevelsError(f"{self._path} cannot be read") from error
+        return np.frombuffer(content, np.uint8, offset=self._offset).reshape(self.shape)
 
     def _read(self, unit: int, first: int, last: int) -> NDArray[np.uint8]:
         levels = np.empty(last - first, np.uint8)
