@@ -66,6 +66,23 @@ def check_is_file(path: Path, wanted: str) -> None:
         raise ActivationError(f"{path} is {kind}, and a {wanted} is a file; check its path")
 
 
+def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
+    """Open a file without ever waiting, and return its descriptor.
+
+    Args:
+        path: The file.
+        flags: How to open it, as of `os.open`.
+
+    Raises:
+        OSError: If it cannot be opened, or is a folder, a FIFO, a socket or a device.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return descriptor
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary file beside `path`, which takes its place when the block ends, and is removed if it fails.

@@ -3,9 +3,11 @@
 import errno
 import io
 import json
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -182,6 +184,25 @@ def test_lists_and_notes_are_bounded(recording: Path, monkeypatch: pytest.Monkey
         file.change(TextChange(units[0], "name", "y", "z"))
 
 
+def test_a_notes_file_that_is_no_file_is_never_waited_for(client: Client, recording: Path) -> None:
+    os.mkfifo(recording.with_name("activations.h5.notes.json"))
+    assert "it is no file" in client.get("/api/notes").json["problem"]
+    assert put(client, change("name", "", "column")).status == 400
+
+
+def test_notes_have_few_bytes(recording: Path) -> None:
+    """Which bounds the memory that reading them takes."""
+    file = NotesFile(recording)
+    note = "漢" * 4_000
+    kept = {"units": {f"0/cell/{number}": {"note": note} for number in range(349)}, "lists": {}, "model_sha256": ""}
+    file.path.write_text(json.dumps({"format": "char-probe notes", "version": 1, **kept}, ensure_ascii=False), "utf-8")
+    with pytest.raises(NotesError, match="over 4,194,304 bytes"):
+        file.change(TextChange(Unit.parse("0/cell/900"), "note", "", note))
+    assert len(file.read().units) == 349
+    file.path.write_bytes(b'{"format": "char-probe notes", "version": 1, "units": [' + b"{}," * 1_400_000 + b"{}]}")
+    assert "over 4,194,304 bytes" in file.facts()["problem"]
+
+
 def test_notes_of_another_model_are_said(recording: Path) -> None:
     NotesFile(recording, "a" * 64).change(TextChange(UNIT, "name", "", "x"))
     assert NotesFile(recording, "a" * 64).facts()["notice"] == ""
@@ -270,6 +291,25 @@ def test_commands_are_quoted_for_the_shell(hypothesis: str, tmp_path: Path) -> N
         if one.about != "unit":
             assert f"--hypothesis={hypothesis}" in words or words[words.index("-H") + 1] == hypothesis
             assert repr(hypothesis) in one.python
+
+
+@pytest.mark.parametrize(
+    "hypothesis", ["regex:\x1b[201~\rtouch x\n", "regex:\t'\\\x03\x7f", "regex:\u202eabc\u2028\x9b"]
+)
+def test_commands_have_no_characters_that_a_terminal_obeys(hypothesis: str) -> None:
+    """A link can name any hypothesis, and who copies the command pastes it into a terminal."""
+    asked = Shown(recordings=[Path("a.h5")], unit="0/cell/1", hypothesis=hypothesis, span=(0, 9))
+    command = spelled(asked)[0].command
+    assert all(char.isprintable() or char == "\n" for char in command)
+    shown = subprocess.run(
+        ["bash", "-c", f"probe() {{ printf '%s\\0' \"$@\"; }}; {command}"], capture_output=True, check=True
+    )
+    assert hypothesis in shown.stdout.decode().split("\0")
+
+
+def test_a_character_that_no_command_can_have_is_said(client: Client) -> None:
+    answer = client.post("/api/commands", shown(hypothesis="regex:\0"))
+    assert answer.status == 400 and "the character NUL" in answer.json["error"]
 
 
 def test_a_relative_path_is_never_an_option_or_a_hypothesis() -> None:

@@ -11,14 +11,14 @@ from threading import Lock
 from typing import Any, Literal
 
 from activations.errors import ActivationError
-from activations.files import replacing
+from activations.files import open_file, replacing
 from activations.units import Unit
 
 MOST_CHARS = {"name": 60, "note": 4_000, "list": 60}
 """The longest name of a unit, note, and name of a list."""
 _FORMAT, _VERSION = "char-probe notes", 1
 _MOST_UNITS, _MOST_LISTS, _MOST_LISTED = 10_000, 200, 2_000
-_MOST_BYTES = 64 << 20
+_MOST_BYTES = 4 << 20
 _IN_NOTES = "\n\t"  # control characters that a note may have
 
 Field = Literal["name", "note"]
@@ -209,7 +209,7 @@ class NotesFile:
             NotesError: If it cannot be read, or says something else than notes.
         """
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(open_file(self.path), "rb") as file:
                 content = file.read(_MOST_BYTES + 1)
         except FileNotFoundError:
             return Notes()
@@ -235,10 +235,12 @@ class NotesFile:
             if after == notes:
                 return
             after = replace(after, model_sha256=notes.model_sha256 or self._model_sha256)
+            content = json.dumps(_json_of(after), ensure_ascii=False, indent=1).encode() + b"\n"
+            if len(content) > _MOST_BYTES:
+                raise NotesError(f"the notes would have over {_MOST_BYTES:,} bytes; take some away first")
             try:
-                with replacing(self.path) as temporary, temporary.open("w", encoding="utf-8") as file:
-                    json.dump(_json_of(after), file, ensure_ascii=False, indent=1)
-                    file.write("\n")
+                with replacing(self.path) as temporary, temporary.open("wb") as file:
+                    file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
             except ActivationError as error:

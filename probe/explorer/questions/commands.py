@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analyses.errors import AnalysisError
 from analyses.targets.predictions import PREFIX
 from probe.explorer.questions.plain_values import Answer
 from probe.explorer.questions.ranking import N_SHIFTS, N_SHOWN
@@ -53,7 +54,11 @@ class Spelled(Answer):
 
 
 def spelled(shown: Shown) -> list[Spelled]:
-    """Return commands for what the page shows: the text, the unit, and the ranking if something is asked."""
+    """Return commands for what the page shows: the text, the unit, and the ranking if something is asked.
+
+    Raises:
+        AnalysisError: If the hypothesis has a character that no command can have.
+    """
     commands = [_text(shown), _unit(shown)]
     if shown.hypothesis and not shown.hypothesis.startswith(PREFIX):
         commands.insert(0, _ranking(shown))
@@ -130,7 +135,27 @@ def _sources(recordings: Sequence[Path]) -> str:
 
 
 def _line(words: Sequence[str]) -> str:
-    return shlex.join(["probe", *words])
+    return " ".join(map(_word, ["probe", *words]))
+
+
+def _word(word: str) -> str:
+    """Return a word as the shell takes it, without characters that a terminal obeys when it is pasted.
+
+    Raises:
+        AnalysisError: If no word of a command can have one of its characters.
+    """
+    if "\0" in word:
+        raise AnalysisError("the character NUL cannot be in a command; leave it out of the hypothesis")
+    if all(char.isprintable() or char == "\n" for char in word):
+        return shlex.quote(word)
+    return f"$'{''.join(map(_in_dollar_quotes, word))}'"
+
+
+def _in_dollar_quotes(char: str) -> str:
+    """Return a character as `$'…'` of bash and zsh has it."""
+    if char in "'\\":
+        return f"\\{char}"
+    return char if char.isprintable() else "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
 def _lines(lines: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from activations.files import open_file
 from activations.units import Site
 from probe.explorer.sidecar.site_scales import SiteScales
 
@@ -31,7 +32,8 @@ VERSION = 1
 _START = json.dumps({"format": FORMAT})[:-1].encode()
 _ARRAYS = re.compile(r"(levels|checksums)-\d+\.npy")
 _PART = re.compile(rf"({_ARRAYS.pattern}|{re.escape(FACTS)})\.\d+\.part")
-_MOST_BYTES = 1 << 28
+_BYTES_PER_UNIT, _BYTES_PER_SITE = 3 * 28, 1 << 10  # at most: three numbers; a name
+_OTHER_BYTES = 1 << 12
 
 
 class ForeignFolderError(Exception):
@@ -68,14 +70,18 @@ def part_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.{os.getpid()}.part")
 
 
-def read_facts(folder: Path) -> SidecarFacts | None:
+def read_facts(folder: Path, sites: Mapping[Site, int]) -> SidecarFacts | None:
     """Return what a sidecar has; None if there is none, or none that is whole and of this version.
+
+    Args:
+        folder: The sidecar.
+        sites: The sites of the recording with their numbers of units, which say how much there can be to read.
 
     Raises:
         ForeignFolderError: If there is a folder, or something else, that this program did not make.
         OSError: If it cannot be read.
     """
-    content = _content(folder)
+    content = _content(folder, _BYTES_PER_UNIT * sum(sites.values()) + _BYTES_PER_SITE * len(sites) + _OTHER_BYTES)
     if content is None:
         return None
     try:
@@ -135,16 +141,16 @@ def n_bytes_in(folder: Path) -> int:
         return 0
 
 
-def _content(folder: Path) -> bytes | None:
-    """Return what the file of facts says; None if there is none, and nothing else in its place."""
+def _content(folder: Path, most_bytes: int) -> bytes | None:
+    """Return what the file of facts says, up to some bytes; None if there is none, and nothing else in its place."""
     if not folder.is_dir():
         if folder.exists() or folder.is_symlink():
             raise ForeignFolderError(f"{folder} is not a folder; move it away")
         return None
     path = folder / FACTS
     if path.is_file():
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES)
+        with os.fdopen(open_file(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            content = file.read(most_bytes)
         if content and not content.startswith(_START):
             raise ForeignFolderError(f"{path} was not written by this program; move the folder away")
         return content

@@ -11,6 +11,7 @@ from threading import Event, Lock, Thread, current_thread
 from typing import Literal
 
 from activations.errors import ActivationError
+from activations.files import open_file
 from activations.recordings.recording import Recording
 from activations.system_errors import reason
 from activations.units import Site, in_order
@@ -34,6 +35,7 @@ from probe.explorer.sidecar.site_scales import UnitScales
 from probe.explorer.sidecar.stored_levels import DamagedLevelsError, StoredLevels
 
 _WAIT_S = 0.2  # until it is asked again whether another process has ended
+_END_S = 10.0  # in which it stops, unless a disk does not answer
 _WORKS_WITHOUT = "everything works without it, more slowly"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # some network file systems
 
@@ -93,8 +95,8 @@ class Sidecar:
         self._n_done = self._n_to_do = 0
         try:
             self._budget = default_budget(self.folder, n_bytes_in(self.folder)) if budget is None else budget
-            self._open_complete(read_facts(self.folder))
-        except (OSError, ForeignFolderError) as error:
+            self._open_complete(read_facts(self.folder, self._session.sites))
+        except (OSError, MemoryError, ForeignFolderError) as error:
             self._budget = budget or 0
             self._fail(error)
 
@@ -154,10 +156,10 @@ class Sidecar:
         return self.status
 
     def stop(self) -> None:
-        """Stop making; what is complete stays."""
+        """Stop making, and wait some seconds for its end; what is complete stays."""
         self._is_wanted = False
         self._stop.set()
-        self.wait()
+        self.wait(_END_S)
 
     def close(self) -> None:
         """Stop making, and use the sidecar no longer."""
@@ -201,7 +203,7 @@ class Sidecar:
 
     def _prepare(self) -> None:
         """Take what another process has made meanwhile, and remove what is stale or was not finished."""
-        facts = read_facts(self.folder)
+        facts = read_facts(self.folder, self._session.sites)
         if facts is None or not self._is_current(facts):
             write_facts(self.folder, SidecarFacts(key=self._key, n_rows=self._n_rows, scales={}))
             remove_levels(self.folder)
@@ -270,7 +272,7 @@ class Sidecar:
         path = self.folder / LOCK
         while True:
             self.folder.mkdir(exist_ok=True)
-            with path.open("ab") as file:
+            with os.fdopen(open_file(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW), "wb") as file:
                 self._wait_for_lock(file.fileno())
                 if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                     yield

@@ -11,6 +11,8 @@ import xxhash
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from activations.files import open_file
+
 CHUNK_ROWS = 8192
 """Rows of a unit that have a checksum; the last chunk may have fewer."""
 
@@ -60,11 +62,11 @@ class StoredLevels:
         self._checksums = _read_checksums(checksums, (shape[0], n_chunks(shape[1])))
         self._is_verified = np.zeros(self._checksums.shape, np.bool_)
         try:
-            self._file = os.open(levels, os.O_RDONLY)
+            self._file = open_file(levels, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:
             raise DamagedLevelsError(f"{levels} cannot be read") from error
         weakref.finalize(self, os.close, self._file)  # and not before: a thread may be reading
-        self._offset = _begin_of_data(self._file, levels, shape)
+        self._offset = _begin_of_data(self._file, levels, shape, np.uint8)
 
     def read(self, unit: int, first: int = 0, last: int | None = None) -> NDArray[np.uint8]:
         """Return (last - first,) levels of a unit.
@@ -118,26 +120,27 @@ class StoredLevels:
 
 def _read_checksums(path: Path, shape: tuple[int, int]) -> NDArray[np.uint64]:
     try:
-        checksums: NDArray[np.uint64] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with os.fdopen(open_file(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            start = _begin_of_data(file.fileno(), path, shape, np.uint64)
+            file.seek(start)
+            content = file.read(8 * shape[0] * shape[1])
+    except OSError as error:
         raise DamagedLevelsError(f"{path} cannot be read") from error
-    if checksums.shape != shape or checksums.dtype != np.uint64:
-        raise DamagedLevelsError(f"{path} does not fit the recording")
-    return checksums
+    return np.frombuffer(content, np.uint64).reshape(shape)
 
 
-def _begin_of_data(descriptor: int, path: Path, shape: tuple[int, int]) -> int:
-    """Return where the levels begin in a file, whose header and size must be right."""
-    expected = header_of(shape)
+def _begin_of_data(descriptor: int, path: Path, shape: tuple[int, int], dtype: type[np.unsignedinteger]) -> int:
+    """Return where the numbers begin in a file, whose header and size must be right."""
+    expected = header_of(shape, dtype)
     if os.pread(descriptor, len(expected), 0) != expected:
         raise DamagedLevelsError(f"{path} does not fit the recording")
-    if os.fstat(descriptor).st_size != len(expected) + shape[0] * shape[1]:
+    if os.fstat(descriptor).st_size != len(expected) + shape[0] * shape[1] * np.dtype(dtype).itemsize:
         raise DamagedLevelsError(f"{path} has been truncated")
     return len(expected)
 
 
-def header_of(shape: tuple[int, int]) -> bytes:
-    """Return how a file of levels begins, in the format of numpy."""
+def header_of(shape: tuple[int, int], dtype: type[np.unsignedinteger] = np.uint8) -> bytes:
+    """Return how a file of levels begins, or one of checksums, in the format of numpy."""
     header = BytesIO()
-    npy.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    npy.write_array_header_1_0(header, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape})
     return header.getvalue()
