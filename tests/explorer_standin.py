@@ -104,6 +104,7 @@ class StandIn:
         self.hold_ranking = threading.Event()
         self.hold_ranking.set()
         self.refuses: Callable[[str, dict[str, Any]], RefusalError | None] = lambda path, query: None
+        self.is_sampled = False
         self.warnings: list[str] = []
         self._server: ThreadingHTTPServer | None = None
         self.port = 0
@@ -309,6 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("X-Overview-Of", "sample" if self.server.stand_in.is_sampled else "all")
         if length is not None:
             self.send_header("Content-Length", str(length))
         self.end_headers()

@@ -341,6 +341,20 @@ def test_the_strip_shows_where_the_loss_is_high_while_the_loss_colours_the_chara
     assert opened.stand_in.asked_of("overview")[-1]["unit"] == "0/cell/3"
 
 
+def test_the_strip_says_that_it_is_a_sample_until_the_levels_are_prepared(open_page: Open) -> None:
+    opened = open_page(known_recording(), fragment="#u=0/cell/3")
+    strip = opened.page.locator(".overview")
+    assert strip.get_attribute("data-sample") == ""
+    opened.stand_in.is_sampled = True
+    opened.page.keyboard.press("]")
+    opened.page.wait_for_selector(".overview[data-sample='a sample']")
+    n_asked = len(opened.stand_in.asked_of("overview"))
+    opened.stand_in.is_sampled = False
+    opened.run("() => app.emit('prepared')")
+    opened.page.wait_for_selector(".overview[data-sample='']")
+    assert len(opened.stand_in.asked_of("overview")) == n_asked + 1
+
+
 def test_the_strip_jumps_and_marks_the_window(open_page: Open) -> None:
     recording = known_recording()
     opened = open_page(recording)

@@ -13,6 +13,7 @@ from planting import SITES
 
 from activations.recordings.recording import Recording
 from hypotheses.registry import get
+from probe.explorer.sidecar import unit_levels
 from probe.viewer.cells import TILE_CHARS
 from probe.viewer.making import text_view
 from probe.viewer.page.tiles import container_of
@@ -82,6 +83,15 @@ def test_an_overview_has_the_ends_of_each_part(client: Client) -> None:
     ends = 100 + np.arange(8) * 9900 // 7
     for number, (start, stop) in enumerate(itertools.pairwise(ends.tolist())):
         assert overview[:, number].tolist() == [levels[start:stop].min(), levels[start:stop].max()]
+
+
+def test_an_overview_says_whether_it_is_a_sample(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/api/overview?recording=0&unit=0/hidden/3&bins=7"
+    assert client.get(path).headers["x-overview-of"] == "all"
+    monkeypatch.setattr(unit_levels, "_SAMPLED_BYTES", 100)
+    assert client.get(path).headers["x-overview-of"] == "sample"
+    labels = client.post("/api/labels", {"hypothesis": "in_quotes"}).json["id"]
+    assert client.get(f"/api/overview?recording=0&labels={labels}&bins=7").headers["x-overview-of"] == "all"
 
 
 def test_labels_are_drawn_and_counted(client: Client, code_text: str) -> None:

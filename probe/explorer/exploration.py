@@ -62,6 +62,10 @@ class Track(Protocol):
         """(2, n_bins) the lowest and the highest level in equal parts of some characters."""
         ...
 
+    def is_overview_whole(self, start: int, stop: int) -> bool:
+        """Tell whether every character is in an overview of some, and not a sample of them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _UnitTrack:
@@ -85,6 +89,9 @@ class _UnitTrack:
 
     def overview(self, n_bins: int, start: int, stop: int) -> Levels:
         return self.of_units.overview(self.unit, n_bins, start, stop)
+
+    def is_overview_whole(self, start: int, stop: int) -> bool:
+        return self.of_units.is_overview_whole(self.unit.site, start, stop)
 
 
 class ExploredRecording:
@@ -259,15 +266,22 @@ class Exploration:
 
     def overview(self, wanted: OverviewRequest) -> bytes:
         """Return the lowest levels of equal parts of a text, and then the highest, a byte each."""
-        recording, track = self.recording(wanted.track.recording), self._track(wanted.track)
-        n_chars = recording.n_chars
+        track, stop = self._track(wanted.track), self._stop(wanted)
+        return track.overview(wanted.n_bins, wanted.start, stop).tobytes()
+
+    def is_overview_whole(self, wanted: OverviewRequest) -> bool:
+        """Tell whether an overview has every character, and is no sample."""
+        return self._track(wanted.track).is_overview_whole(wanted.start, self._stop(wanted))
+
+    def _stop(self, wanted: OverviewRequest) -> int:
+        n_chars = self.recording(wanted.track.recording).n_chars
         stop = n_chars if wanted.stop is None else wanted.stop
         if not wanted.start < stop <= n_chars:
             raise RequestError(
                 f"the characters {wanted.start:,} to {stop:,} are not in the text, which has {n_chars:,}; ask for some "
                 "that are"
             )
-        return track.overview(wanted.n_bins, wanted.start, stop).tobytes()
+        return stop
 
     def value(self, wanted: ValueRequest) -> dict[str, Any]:
         """Return the exact value of a unit at a character."""

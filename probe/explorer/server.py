@@ -151,8 +151,14 @@ class Explorer:
     async def _overview(self, request: Request) -> Response:
         """Answer with an overview, which reads much if there is no sidecar: tiles never wait for those overtaken."""
         wanted = requests.overview_request(request.scope["query_string"])
-        made = await self._overviews.result(lambda job: {"bytes": self._exploration.overview(wanted)}, request.receive)
-        return Response(made.get("bytes", b""), media_type="application/octet-stream")
+
+        def work(job: Job) -> dict[str, Any]:
+            is_whole = self._exploration.is_overview_whole(wanted)  # before: the sidecar may be ready in between
+            return {"bytes": self._exploration.overview(wanted), "of": "all" if is_whole else "sample"}
+
+        made = await self._overviews.result(work, request.receive)
+        headers = {"X-Overview-Of": made.get("of", "")}
+        return Response(made.get("bytes", b""), media_type="application/octet-stream", headers=headers)
 
     async def _labels(self, request: Request) -> Response:
         wanted = requests.labels_request(await body_of(request.receive))

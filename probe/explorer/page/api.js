@@ -38,6 +38,14 @@ export class Api {
     return this.#short(addressOf(path, parameters), {}, signal, (response) => response.arrayBuffer());
   }
 
+  /** An overview: its bytes, and whether it is a sample of the characters. */
+  async overview(parameters, { signal } = {}) {
+    return this.#short(addressOf("overview", parameters), {}, signal, async (response) => ({
+      bytes: await response.arrayBuffer(),
+      isSample: response.headers.get("X-Overview-Of") === "sample",
+    }));
+  }
+
   /** The answer to a question that is sent as JSON. */
   async post(path, question, { signal } = {}) {
     return this.#short(addressOf(path), posted(question), signal, (response) => response.json());

@@ -21,6 +21,7 @@ export class Overviews {
     };
     const each = (does) => () => this.#strips.forEach(does);
     app.on("recordings", open);
+    app.on("prepared", each((strip) => strip.forgetSample()));
     for (const name of ["unit", "tracks", "labels", "back", "prepared"]) app.on(name, each((strip) => strip.load()));
     app.on("theme-shown", each((strip) => strip.draw()));
     app.on("window", each((strip) => strip.showWindow()));
@@ -32,7 +33,7 @@ export class Overviews {
 class Strip {
   #ended = new AbortController();
   #scheduled = 0;
-  #parts = { unit: null, labels: null }; // what is drawn: { scale, low, high }
+  #parts = { unit: null, labels: null }; // what is drawn: { scale, isSample, low, high }
   #asked = { unit: null, labels: null }; // what is drawn, or is to be: the sources and the number of bins
   #pressed = null;
 
@@ -98,6 +99,11 @@ class Strip {
     this.#load("labels", labels ? { labels: labels.id } : null);
   }
 
+  /** Let a sample be asked for again, which may be whole now. */
+  forgetSample() {
+    if (this.#parts.unit?.isSample) this.#asked.unit = null;
+  }
+
   async #load(part, source) {
     const key = source && JSON.stringify([source, this.#nBins]);
     if (key === this.#asked[part]) return;
@@ -107,6 +113,8 @@ class Strip {
     try {
       this.#parts[part] = source && (await this.#read(source, this.#nBins, signal));
       this.message.textContent = "";
+      this.element.dataset.sample = this.#parts.unit?.isSample ? "a sample" : "";
+      this.element.title = this.#parts.unit?.isSample ? "A part of each piece of the text was read; all of it is shown once the levels are prepared, which --sidecar none prevents" : "";
     } catch (error) {
       if (isOvertaken(error)) return;
       this.#parts[part] = this.#asked[part] = null;
@@ -119,10 +127,10 @@ class Strip {
 
   async #read(source, nBins, signal) {
     const parameters = { recording: this.number, ...source };
-    const [track, bytes] = await Promise.all([this.app.api.json("track", parameters, { signal }), this.app.api.bytes("overview", { ...parameters, bins: nBins }, { signal })]);
+    const [track, { bytes, isSample }] = await Promise.all([this.app.api.json("track", parameters, { signal }), this.app.api.overview({ ...parameters, bins: nBins }, { signal })]);
     const bins = new Uint8Array(bytes);
     const n = bins.length >> 1;
-    return { scale: track.scale, low: bins.subarray(0, n), high: bins.subarray(n) };
+    return { scale: track.scale, isSample, low: bins.subarray(0, n), high: bins.subarray(n) };
   }
 
   /** Draw in the next frame. */
