@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from planting import SITES
 from activations.recordings.recording import Recording
 from hypotheses.registry import get
 from probe.explorer.sidecar import unit_levels
+from probe.explorer.streams import OUR_FAULT
 from probe.viewer.cells import TILE_CHARS
 from probe.viewer.making import text_view
 from probe.viewer.page.tiles import container_of
@@ -157,3 +160,11 @@ def test_what_is_not_there_is_one_sentence(client: Client) -> None:
     }
     assert client.get("/api/units?recording=0&unit=0/hidden/1").status == 404
     assert client.post("/api/selections", {}).status == 404
+
+
+def test_a_recording_that_was_truncated_meanwhile_is_one_sentence(planted: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(planted, tmp_path / "activations.h5"))
+    with explored(path) as client:
+        os.truncate(path, path.stat().st_size // 2)
+        answer = client.get("/api/value?recording=0&unit=1/cell/7&position=9")
+    assert answer.status == 400 and str(path) in answer.json["error"] and OUR_FAULT not in answer.json["error"]

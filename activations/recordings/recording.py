@@ -359,8 +359,12 @@ class Recording(NamedActivations):
     def _mapped(self) -> dict[str, NDArray[Any]]:
         """The datasets with a row for each character, mapped into memory from the file."""
         paths = [self._site_path(site) for site in self.sites]
-        datasets = {p: self._file[p] for p in [*paths, *map(layout.prediction_path, self.predictions)]}
-        return {p: np.ndarray(d.shape, d.dtype, self._map, d.id.get_offset()) for p, d in datasets.items()}
+        with reading(self.path):
+            datasets = {p: self._file[p] for p in [*paths, *map(layout.prediction_path, self.predictions)]}
+            try:
+                return {p: np.ndarray(d.shape, d.dtype, self._map, d.id.get_offset()) for p, d in datasets.items()}
+            except TypeError as error:  # what is mapped ends before
+                raise ActivationError(f"{self.path} has been truncated while it was open; extract it again") from error
 
     @cached_property
     def _map(self) -> mmap.mmap:
