@@ -15,8 +15,10 @@ from planting import PLANTED
 from activations.recordings.recording import Recording
 from activations.units import Unit
 from hypotheses.registry import get
+from probe.explorer.label_sets import LabelSets
 from probe.explorer.notes import ListChange, NotesFile
 from probe.explorer.questions.quizzing import drawn_unit, well_known_units
+from probe.explorer.routes.quizzing import QuizRequest, _Quiz
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +118,29 @@ def test_what_cannot_be_asked_is_said(client: Client, path: str, fields: Any, se
     answer = ask(client, path, **fields)
     said = answer.lines[-1] if answer.status == 200 else answer.json
     assert sentence in said["error"]
+
+
+class GivenUpError(Exception):
+    """Nobody waits any more."""
+
+
+def give_up(done: int, total: int, note: str = "", /) -> None:
+    raise GivenUpError
+
+
+def test_reading_a_unit_and_waiting_for_it_can_be_given_up(client: Client) -> None:
+    quiz, recording = _Quiz(client.exploration), client.exploration.recordings[0]
+    unit, said = PLANTED["position_in_line"], list[int]()
+    with pytest.raises(GivenUpError):
+        quiz._one_unit(0, recording, unit, give_up)
+    with quiz._reading, pytest.raises(GivenUpError):
+        quiz._one_unit(0, recording, unit, give_up)
+    one = quiz._one_unit(0, recording, unit, lambda done, total, note="", /: said.append(done))
+    assert said[-1] == recording.n_chars and quiz._one_unit(0, recording, unit, give_up) is one
+    with quiz._reading:
+        quiz._units(QuizRequest(0, "", 0), lambda *said: None)  # another unit is not waited for
+
+
+def test_a_guess_is_scored_although_its_labels_are_not_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LabelSets, "find", lambda labels, identity: None)
+    assert result(ask(client, "quiz/guess", list="columns", guess="in_quotes"))["hypothesis"]

@@ -136,6 +136,12 @@ def test_the_code_for_a_browser_is_good_for_one_time(client: Client) -> None:
     assert [stranger.get(path).status for _ in range(2)] == [303, 403]
 
 
+def test_the_code_for_a_browser_does_not_last(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarding, "CODE_S", 0.0)
+    path = client.address.url_for_once().partition(str(client.address.port))[2]
+    assert Client(client.address, client.exploration).get(path).status == 403
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://127.0.0.1:1", "https://localhost"])
 def test_what_another_page_asks_is_refused(client: Client, origin: str) -> None:
     content = {"recording": 0, "hypothesis": "in_quotes"}

@@ -287,8 +287,8 @@ class Exploration:
         """Return the exact value of a unit at a character."""
         return {"value": self.recording(wanted.track.recording).value(wanted.track.name, wanted.position)}
 
-    def label(self, wanted: LabelsRequest) -> dict[str, Any]:
-        """Label a text, and return what the page has to know of the labels.
+    def label(self, wanted: LabelsRequest) -> LabelSet:
+        """Label a text, and keep the labels.
 
         Raises:
             HypothesisError: If there is no such hypothesis, or it fails on this text.
@@ -296,7 +296,7 @@ class Exploration:
         """
         labelled = labelled_by(self.recording(wanted.recording).session, wanted.hypothesis, self.files)
         self.labels.keep(labelled)
-        return labelled.facts()
+        return labelled
 
     def rank(
         self, wanted: RankRequest, part: Callable[[dict[str, Any]], object], progress: Progress = no_progress

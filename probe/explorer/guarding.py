@@ -6,6 +6,7 @@ import hmac
 import re
 import secrets
 import socket
+import time
 from collections.abc import Iterable
 from ipaddress import ip_address
 
@@ -17,6 +18,8 @@ from probe.explorer.requests import MOST_BODY_BYTES, RequestError
 
 BODY_S = 10.0
 """Seconds in which a body must arrive."""
+CODE_S = 120.0
+"""Seconds in which the code for a browser can be used."""
 METHODS = ("GET", "POST", "PUT")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _ALL_INTERFACES = frozenset({"0.0.0.0", "::"})
@@ -48,8 +51,8 @@ class Access:
     """Tells who may ask.
 
     Whoever opens the address with the token gets a cookie, which every other request needs. The address that is given
-    to a browser at the start has a code in place of the token, which is good for one time, since other users of the
-    machine can see the words with which programs are started.
+    to a browser at the start has a code in place of the token, which is good for one time and two minutes, since
+    other users of the machine can see the command lines of programs.
 
     Attributes:
         token: What the address has that is printed.
@@ -67,16 +70,16 @@ class Access:
         self.token = token or secrets.token_urlsafe(32)
         self.cookie = f"probe_explore_{port}"
         self._ticket = hmac.new(self.token.encode(), b"cookie", hashlib.sha256).hexdigest()
-        self._codes: set[str] = set()
+        self._codes: dict[str, float] = {}
         self._takes_any_address = host in _ALL_INTERFACES
         self._names = _LOOPBACK | {host.lower()}
         if self._takes_any_address:
             self._names |= {socket.gethostname().lower()}
 
     def code_for_once(self) -> str:
-        """Return a code that opens the page in place of the token, one time."""
+        """Return a code that opens the page in place of the token, one time and within two minutes."""
         code = secrets.token_urlsafe(32)
-        self._codes.add(code)
+        self._codes[code] = time.monotonic() + CODE_S
         return code
 
     def is_host(self, value: str) -> bool:
@@ -91,12 +94,12 @@ class Access:
         return name in self._names or (self._takes_any_address and _is_address(name))
 
     def opens(self, token: str) -> bool:
-        """Tell whether a token is the right one, or a code that was not used yet."""
+        """Tell whether a token is the right one, or a code that was not used yet and is not too old."""
         if hmac.compare_digest(token.encode(), self.token.encode()):
             return True
         matching = {code for code in self._codes if hmac.compare_digest(token.encode(), code.encode())}
-        self._codes -= matching
-        return bool(matching)
+        ends = [self._codes.pop(code) for code in matching]
+        return any(time.monotonic() < end for end in ends)
 
     def knows(self, cookies: str) -> bool:
         """Tell whether the cookies of a request have the right one."""

@@ -162,7 +162,9 @@ class Explorer:
 
     async def _labels(self, request: Request) -> Response:
         wanted = requests.labels_request(await body_of(request.receive))
-        return _json_answer(await self._labelling.result(lambda job: self._exploration.label(wanted), request.receive))
+        return _json_answer(
+            await self._labelling.result(lambda job: self._exploration.label(wanted).facts(), request.receive)
+        )
 
     async def _rank(self, request: Request) -> Response:
         wanted = requests.rank_request(await body_of(request.receive))
@@ -277,7 +279,7 @@ class Address:
         return self._url(self.access.token)
 
     def url_for_once(self) -> str:
-        """Return an address that opens the page one time, for the words of a program, which others can see."""
+        """Return an address that opens the page one time, for the command line of a program, which others can see."""
         return self._url(self.access.code_for_once())
 
     def wait(self) -> None:

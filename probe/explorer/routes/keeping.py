@@ -185,8 +185,7 @@ def _saved(exploration: Exploration, wanted: ShownRequest, ending: str) -> bytes
     alike = [exploration.recording(number) for number in wanted.recordings][: len(shown.recordings)]
     labels = []
     if shown.is_labelled:
-        facts = exploration.label(LabelsRequest(wanted.recordings[0], shown.hypothesis))
-        made = exploration.labelled(facts["id"], alike[0].session)
+        made = exploration.label(LabelsRequest(wanted.recordings[0], shown.hypothesis))
         labels.append((made.hypothesis, made.labels))
     names = [recording.name for recording in alike]
     with _DRAWING, TemporaryDirectory() as folder:

@@ -1,7 +1,8 @@
 """The quiz: a unit without its name, the scores of what a class guesses, and at last the name."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -18,12 +19,14 @@ from probe.explorer.exploration import Exploration, ExploredRecording
 from probe.explorer.guarding import body_of
 from probe.explorer.notes import MOST_CHARS, NotesError, NotesFile
 from probe.explorer.questions.quizzing import drawn_unit, guess_score, quiz_question, well_known_units
+from probe.explorer.questions.unit_facts import read_unit
 from probe.explorer.requests import MOST_SPELLED_CHARS as MOST_GUESS_CHARS
 from probe.explorer.requests import LabelsRequest, RequestError, fields_of, text_in, whole_in
 from probe.explorer.streams import Endpoint, Job, Jobs
 
 WELL_KNOWN = ""
 """What units are drawn from in place of the name of a list: those that follow hypotheses which people know."""
+_WAIT_S = 0.1  # until it is looked whether somebody still waits
 _MOST_READ = 4  # units that are held in memory
 
 
@@ -92,7 +95,7 @@ class _Quiz:
 
     def __init__(self, exploration: Exploration) -> None:
         self._exploration = exploration
-        self._lock, self._finding = Lock(), Lock()
+        self._lock, self._finding, self._reading = Lock(), Lock(), Lock()
         self._well_known: dict[int, tuple[Unit, ...]] = {}
         self._drawn: OrderedDict[QuizRequest, tuple[Unit, int]] = OrderedDict()
         self._read: OrderedDict[tuple[int, Unit], OneUnit] = OrderedDict()
@@ -109,11 +112,10 @@ class _Quiz:
         recording = self._exploration.recording(number)
         session = recording.session
         unit, _ = self._unit(wanted.question, job.progress)
-        facts = self._exploration.label(LabelsRequest(number, wanted.guess))
-        labelled = self._exploration.labelled(facts["id"], session)
+        labelled = self._exploration.label(LabelsRequest(number, wanted.guess))
         target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
-        score = guess_score(self._one_unit(number, recording, unit), target)
-        return score | {"warnings": list(dict.fromkeys([*facts["warnings"], *score["warnings"]]))}
+        score = guess_score(self._one_unit(number, recording, unit, job.progress), target)
+        return score | {"warnings": list(dict.fromkeys([*labelled.warnings, *score["warnings"]]))}
 
     def reveal(self, wanted: QuizRequest, job: Job) -> dict[str, Any]:
         """Return the name of the unit."""
@@ -137,7 +139,7 @@ class _Quiz:
         recording = self._exploration.recording(wanted.recording)
         if wanted.list != WELL_KNOWN:
             return _listed(recording, wanted.list)
-        with self._finding:
+        with _held(self._finding, progress):
             if wanted.recording not in self._well_known:
                 units = well_known_units(recording.session, recording.levels, progress)
                 if not units:
@@ -148,16 +150,27 @@ class _Quiz:
                 self._well_known[wanted.recording] = units
         return self._well_known[wanted.recording]
 
-    def _one_unit(self, number: int, recording: ExploredRecording, unit: Unit) -> OneUnit:
+    def _one_unit(self, number: int, recording: ExploredRecording, unit: Unit, progress: Progress) -> OneUnit:
         """Return a source with one unit, which is read unless one of the last few was this."""
         key = number, unit
-        with self._finding:
+        with _held(self._reading, progress):
             if key not in self._read:
-                self._read[key] = OneUnit(recording.session, unit)
+                self._read[key] = read_unit(recording.session, unit, progress=progress).one_unit
             self._read.move_to_end(key)
             while len(self._read) > _MOST_READ:
                 self._read.popitem(last=False)
             return self._read[key]
+
+
+@contextmanager
+def _held(lock: Lock, progress: Progress) -> Iterator[None]:
+    """Hold a lock, which is waited for only as long as somebody waits for the answer."""
+    while not lock.acquire(timeout=_WAIT_S):
+        progress(0, 1)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _listed(recording: ExploredRecording, name: str) -> tuple[Unit, ...]:
