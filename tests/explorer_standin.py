@@ -154,6 +154,8 @@ class StandIn:
             site, _, number = unit.rpartition("/")
             if site not in recording.sites or int(number) >= recording.sites[site].shape[1]:
                 raise RefusalError(404, f"there is no unit {unit} in {recording.name}")
+        if path == "value":
+            return {"value": float(recording.values(query["unit"])[int(query["position"])])}
         levels, scale = recording.levels(query)
         if path == "levels":
             return _tile(levels, query)

@@ -16,6 +16,7 @@ from test_probe_explorer_live import TEXT, UNIT, levels_of
 from probe.explorer.server import page_files
 from probe.viewer.colours import Theme, colours
 from probe.viewer.scales import Scale
+from probe.viewer.tracks import guesses_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
@@ -341,3 +342,40 @@ def test_both_panels_are_accessible(open_page: Open) -> None:
             name = field.evaluate("(one) => one.ariaLabel || one.labels?.[0]?.textContent || one.textContent")
             assert name.strip()
             assert field.evaluate("(one) => one.tabIndex") >= 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_has_nothing_to_say_of_both_panels(open_page: Open, theme: Theme) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    opened = open_page(try_at(TEXT, "&h=in_quotes&guesses=1"), theme)
+    opened.read(len(TEXT))
+    results = axe.Axe().run(opened.page)
+    assert results.violations_count == 0, results.generate_report()
+    opened.run("() => app.state.set({ panel: 'steer', steerAt: 0.5 })")
+    opened.wait("!document.querySelector('.pair').hidden")
+    opened.ready()
+    results = axe.Axe().run(opened.page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+# ---- Guesses of the recording
+
+
+def test_guesses_of_the_recording_are_shown_by_a_key(open_page: Open, client: Client) -> None:
+    """In the inspector always, and after p below each character: those that were recorded, how probable they are."""
+    opened = open_page("#p=70")
+    guesses = client.exploration.recordings[0].session
+    expected = guesses_of(guesses, slice(70, 71))
+    assert expected is not None
+    signs = opened.run("() => app.panes.view.header.signs")
+    names = [expected.characters[number] for number in expected.ids[0].tolist()]
+    shown = [signs.get(str(ord(name)), "␣" if name == " " else name) for name in names]
+    opened.wait("!document.querySelector('.pane .guesses li').hidden")
+    assert opened.page.locator(".pane .guesses .guess").all_inner_texts() == shown
+    first = opened.page.locator(".pane .guesses .share").first.inner_text()
+    assert first == f"{int(expected.levels[0, 0] / 2.55 + 0.5)} %"
+    height = opened.run("() => app.panes.view.geometry.rowHeight")
+    opened.page.locator(".scroller").focus()
+    opened.press("p")
+    opened.wait(f"app.panes.view.geometry.rowHeight > {height}")
+    assert opened.state("guesses") and opened.page.get_by_role("button", name="Guesses").is_visible()

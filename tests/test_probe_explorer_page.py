@@ -107,6 +107,27 @@ def test_the_character_under_the_pointer_is_inspected(open_page: Open) -> None:
     assert float(value) == pytest.approx(scale.values(levels)[70], abs=2 * scale.step)
 
 
+def test_the_inspector_has_the_exact_values_once_the_pointer_stays(open_page: Open) -> None:
+    """Of every unit shown, in both recordings, with six digits; values of characters that were passed never stay."""
+    text = known_text()
+    first, second = known_recording("a.h5", 0, text), known_recording("b.h5", 1, text)
+    opened = open_page(first, second, fragment="#r=0,1&u=0/cell/3&t=unit,1/cell/2")
+    x, y = opened.corners(first)
+    opened.page.mouse.move(x[70] + 3, y[70] + 4)
+    opened.wait("app.pointed === 70")
+    for view, recording in enumerate((first, second)):
+        for card, unit in enumerate(("0/cell/3", "1/cell/2")):
+            exact = f"{float(f'{recording.values(unit)[70]:.6g}'):.15g}".replace("-", "−")
+            shown = f"document.querySelectorAll('.pane')[{view}].querySelectorAll('.card .value')[{card}].textContent"
+            opened.wait(f"{shown} === '{exact}'")
+    for place in range(71, 78):
+        opened.page.mouse.move(x[place] + 3, y[place] + 4)
+    opened.wait("app.pointed === 77")
+    unit = "0/cell/3"
+    exact = f"{float(f'{first.values(unit)[77]:.6g}'):.15g}".replace("-", "−")
+    opened.wait(f"document.querySelector('.card .value').textContent === '{exact}'")
+
+
 # ---- Units, sites and tracks
 
 

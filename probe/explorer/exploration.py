@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +33,14 @@ from probe.explorer.requests import (
     OverviewRequest,
     RankRequest,
     RequestError,
+    TileKind,
     TileRequest,
     TrackName,
     ValueRequest,
 )
 from probe.explorer.sidecar.sidecar import Sidecar, SidecarStatus
 from probe.explorer.sidecar.unit_levels import UnitLevels
-from probe.explorer.whole_tracks import WholeTrack, track_of_losses
+from probe.explorer.whole_tracks import WholeTrack, guessable, guesses_tile, track_of_losses
 from probe.viewer.cells import TILE_CHARS
 from probe.viewer.page.tiles import cells_tile, header_of_corpus, n_tiles, text_tile, track_header
 
@@ -141,10 +142,21 @@ class ExploredRecording:
             "sidecar": asdict(self._sidecar_status()),
         }
 
-    def tile(self, kind: Literal["text", "cells"], number: int) -> bytes:
-        """Return a part of a tile of the text; see `tiles.container_of`."""
+    def tile(self, kind: TileKind, number: int) -> bytes:
+        """Return a part of a tile of the text; see `tiles.container_of`.
+
+        Raises:
+            RequestError: If there is no such tile.
+        """
         self.check_tile(number)
-        return (text_tile if kind == "text" else cells_tile)(self.session.corpus, number)
+        if kind == "text":
+            return text_tile(self.session.corpus, number)
+        if kind == "cells":
+            return cells_tile(self.session.corpus, number)
+        part = guesses_tile(self.session, kind, number)
+        if part is None:
+            raise RequestError("this recording has no guesses of the next character", 404)
+        return part
 
     def check_tile(self, number: int) -> None:
         """Refuse a tile that the text does not have.
@@ -198,7 +210,7 @@ class ExploredRecording:
 
     @cached_property
     def _header(self) -> dict[str, Any]:
-        return header_of_corpus(self.session.corpus, self.title)
+        return header_of_corpus(self.session.corpus, self.title, guessable(self.session))
 
     @cached_property
     def _loss(self) -> WholeTrack:
