@@ -1,5 +1,6 @@
 """The panels Try and Steer in Chromium, on a real server: what is shown is what the model says."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,8 @@ def test_a_character_shows_which_earlier_ones_the_next_prediction_depends_on(
     opened.ready()
     answer = client.post("/api/depends", {"text": TEXT, "position": 8}).json
     assert drawn(opened, "depends") == expected(answer)
+    most = [place for place in np.argsort(answer["norms"])[::-1][:3] if answer["norms"][place] > 0]
+    assert [f" at {place}" for place in most] == re.findall(r" at \d+", opened.said(".typed-legend"))
     assert with_class(opened, "place") == [8]
     if by == "pointer":
         opened.page.mouse.move(5, 5)
@@ -277,10 +280,21 @@ def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(open_pag
     assert marks == "".join(differing)
     assert f"they differ from character {answer['first_differences'][0]} on" in opened.said(".which")
     check_table(opened, answer["rows"])
+    check_sides(opened)
     opened.page.get_by_role("button", name="The next pair").click()
     assert written(opened) == [answer["unsteered"][1], answer["steered"][1]]
     for sentence in answer["findings"]:
         assert sentence in opened.said(".steer-summary")
+
+
+def check_sides(opened: LivePage) -> None:
+    """Side by side where there is room, else one below the other."""
+    before, after = (opened.page.locator(f".written.{name}").bounding_box() for name in ("unsteered", "steered"))
+    assert before["x"] == after["x"] and after["y"] > before["y"] + before["height"]
+    opened.press("f")
+    before, after = (opened.page.locator(f".written.{name}").bounding_box() for name in ("unsteered", "steered"))
+    assert before["y"] == after["y"] and after["x"] > before["x"] + before["width"]
+    opened.press("Escape")
 
 
 def check_table(opened: LivePage, answers: list[dict[str, Any]]) -> None:
@@ -374,6 +388,8 @@ def test_guesses_of_the_recording_are_shown_by_a_key(open_page: Open, client: Cl
     assert opened.page.locator(".pane .guesses .guess").all_inner_texts() == shown
     first = opened.page.locator(".pane .guesses .share").first.inner_text()
     assert first == f"{int(expected.levels[0, 0] / 2.55 + 0.5)} %"
+    is_grid = "() => getComputedStyle(document.querySelector('.pane .guess')).display === 'grid'"
+    assert not opened.run(is_grid), "the panel's own guesses have columns, in which these would not be seen"
     height = opened.run("() => app.panes.view.geometry.rowHeight")
     opened.page.locator(".scroller").focus()
     opened.press("p")
