@@ -26,7 +26,7 @@ from hypotheses.spelling import quoted
 from hypotheses.user_files import NamedFiles
 from probe.explorer.held_model import HeldModel
 from probe.explorer.label_sets import LabelSet, LabelSets, labelled_by
-from probe.explorer.questions.ranking import rank_labels
+from probe.explorer.questions.rankings.ranking import rank_labels
 from probe.explorer.requests import (
     LabelsRequest,
     LevelsRequest,
@@ -294,12 +294,11 @@ class Exploration:
             part: Called with what is known early.
             progress: Called with the amount done and the total.
         """
-        session = self.recording(wanted.recording).session
+        recording = self.recording(wanted.recording)
+        session, levels_of = recording.session, recording.levels.site_levels
         labelled = self.labelled(wanted.labels, session)
         target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
-        return rank_labels(
-            session, target, sites=wanted.sites, quick=lambda rows: part({"quick": rows}), progress=progress
-        )
+        return rank_labels(session, target, sites=wanted.sites, levels_of=levels_of, say=part, progress=progress)
 
     def recording(self, number: int) -> ExploredRecording:
         """Return the recording of a number.
