@@ -124,7 +124,7 @@ class ExploredRecording:
         """The number of characters of the text."""
         return len(self.session.corpus)
 
-    def facts(self, *, has_model: bool) -> dict[str, Any]:
+    def facts(self, held: HeldModel) -> dict[str, Any]:
         """Return what the page has to know before anything else."""
         return {
             "name": self.name,
@@ -136,7 +136,7 @@ class ExploredRecording:
                 for site, n_units in self.session.sites.items()
             ],
             "text_sha256": self.session.corpus.sha256,
-            "model": has_model,
+            "model": held.is_there(self.model_sha256),
             "predictions": self._has_predictions,
             "sidecar": asdict(self._sidecar_status()),
         }
@@ -237,7 +237,7 @@ class Exploration:
     def facts(self) -> dict[str, Any]:
         """Return what the page has to know before anything else."""
         return {
-            "recordings": [recording.facts(has_model=self.model is not None) for recording in self.recordings],
+            "recordings": [recording.facts(self.held) for recording in self.recordings],
             "hypotheses": list(self._hypotheses()),
             "version": self._version,
         }
