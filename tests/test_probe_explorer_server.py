@@ -128,7 +128,7 @@ def test_a_ranking_is_that_of_the_command(client: Client, planted: Path, run: Co
         assert shown == [{key: row[key] for key in shown[0]} for row in printed]
         assert set(printed[0]) - set(shown[0]) <= {*printed[0]} and len(shown) == 20
         assert last["result"]["measure"] == ("auc" if hypothesis == "in_quotes" else "r")
-        assert all(set(line) <= {"quick", "ranking", "progress"} for line in before)
+        assert all(set(line) <= {"quick", "ranking", "controls", "progress"} for line in before)
         assert [line["ranking"] for line in before if "ranking" in line] == [without(last["result"], "controls")]
     *_, last = client.post("/api/rank", {"recording": 0, "labels": labels, "sites": "1/cell"}).lines
     assert {row["unit"].rpartition("/")[0] for row in last["result"]["rows"]} == {"1/cell"}
@@ -152,7 +152,11 @@ def test_controls_beside_a_ranking_are_those_of_fit(
     """With the score that units have, and its interval; of several classes, each against the rest."""
     labels = client.post("/api/labels", {"recording": 0, "hypothesis": hypothesis}).json["id"]
     asked = {"recording": 0, "labels": labels, "sites": "0/hidden"}
-    controls = client.post("/api/rank", asked).lines[-1]["result"]["controls"]
+    lines = client.post("/api/rank", asked).lines
+    controls = lines[-1]["result"]["controls"]
+    assert [line["controls"] for line in lines if "controls" in line] == [
+        controls[:1], [controls[0], controls[3]], [*controls[:2], controls[3]], controls
+    ], "each as soon as it is known"  # fmt: skip
     status, out, err = run("fit", hypothesis, planted, "--sites", "0/hidden", "--controls", "chars,position", "--json")
     assert status == 0, err
     printed = [row for row in rows(out) if row["control"]]

@@ -5,6 +5,7 @@ import { isOvertaken } from "../api.js";
 
 const SETTLED_MS = 150; // after labels have come: more may be typed
 const MOST_ROWS = 40;
+const KINDS = { numeric: "A number for each character", categorical: "A class for each character" };
 const CHANCE = { auc: 0.5, r: 0 };
 const LEAST = { auc: 0.4, r: -0.2 }; // where the bars begin, if all scores are above
 
@@ -85,7 +86,7 @@ class Ranking {
     this.heading.textContent = labels.name;
     const { n_chars: nChars } = this.app.facts.recordings[this.app.recording].header;
     const n = labels.n_true;
-    this.about.textContent = n === null || n === undefined ? labels.kind : `True at ${grouped(n)} of ${grouped(nChars)} characters, ${shown((100 * n) / nChars, 1)}\u00a0%`;
+    this.about.textContent = n === null || n === undefined ? KINDS[labels.kind] ?? labels.kind : `True at ${grouped(n)} of ${grouped(nChars)} characters, ${shown((100 * n) / nChars, 1)}\u00a0%`;
     this.stage.textContent = "Ranking the units …";
     this.#showWarnings(labels.warnings ?? []);
     this.labelWarnings = labels.warnings ?? [];
@@ -104,16 +105,19 @@ class Ranking {
       const [done, all] = message.progress;
       this.progress.value = all ? done / all : 0;
     } else if (message.ranking) {
-      this.#showRanking(message.ranking);
-      this.controls.replaceChildren(make("p", "muted", {}, "What the last characters and the position say without the model follows …"));
+      this.ranking = message.ranking;
+      this.#showRanking(this.ranking, true);
+    } else if (message.controls) {
+      this.#showRanking({ ...this.ranking, controls: message.controls }, true);
     } else if (message.result) {
-      this.#showRanking(message.result);
+      this.#showRanking(message.result, false);
     }
   }
 
-  #showRanking({ rows, controls = [], warnings = [], ...counts }) {
+  #showRanking({ rows, controls = [], warnings = [], ...counts }, moreFollow) {
     this.#showRows(rows, controls, false);
     this.#showControls(controls, rows);
+    if (moreFollow) this.controls.append(make("p", "muted", {}, `What ${controls.length ? "more characters" : "the last characters and the position"} say without the model follows …`));
     this.#showWarnings([...new Set([...this.labelWarnings, ...warnings])]);
     this.stage.textContent = summaryOf({ rows, ...counts });
   }
@@ -134,7 +138,7 @@ class Ranking {
     const heads = [
       ["Unit", "", ""],
       ...(hasClass ? [["Class", "", "The class that the unit tells from the rest"]] : []),
-      [name, "number", "On held-out characters, sign-aligned on the training characters"],
+      [name, "number", `${measure === "auc" ? "AUC" : "Pearson's r"} on held-out characters, sign-aligned on the training characters`],
       [isQuick ? "" : "95 % interval", "interval", ""],
       [isQuick ? "" : "by position", "number by-position", "The same among characters of the same eighth of the text"],
       ["", "", ""],

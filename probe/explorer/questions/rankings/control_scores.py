@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, no_progress, steps_of
 from analyses.errors import AnalysisError
-from analyses.long_jobs import long_jobs
 from analyses.probing.probes import LAST_CHARACTERS, fit_characters, fit_position
 from analyses.probing.results import ProbeResult
 from analyses.session import Session
 from analyses.targets.target import Target
 from probe.explorer.questions.plain_values import Answer
 
-_Fit = Callable[[Progress], list[ProbeResult]]
+_SHARES = (1, 1, 4, 12)  # of the time: of one character, the position, and more characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,32 +39,38 @@ class ControlScore(Answer):
 
 
 def control_scores(
-    session: Session, labels: Target, measure: str, *, progress: Progress = no_progress
-) -> tuple[dict[str, Any], ...]:
+    session: Session,
+    labels: Target,
+    measure: str,
+    *,
+    say: Callable[[list[dict[str, Any]]], object] = lambda controls: None,
+    progress: Progress = no_progress,
+) -> list[dict[str, Any]]:
     """Score probes that see the last characters, and one that sees the position, on the characters that a ranking has.
 
     Args:
         session: A session of the recording, of which no activations are read.
         labels: The labels of its text.
         measure: The score that units have: `auc`, or `r` for a numeric label.
+        say: Called with what is returned, as far as it is known: probes of many characters and classes take long.
         progress: Called with the amount done and the total.
 
     Returns:
         The fields of each `ControlScore`, with the scores of `probe fit --controls chars,position`; or one that has a
         sentence alone, if labels can be ranked for but not probed for.
     """
-    of_characters = (partial(fit_characters, session, [labels], n_last) for n_last in reversed(LAST_CHARACTERS))
-    fits: list[_Fit] = [*(_with(fit) for fit in of_characters), _with(partial(fit_position, session, [labels]))]
+    few, *more = (partial(fit_characters, session, [labels], n_last) for n_last in LAST_CHARACTERS)
+    position = partial(fit_position, session, [labels])
+    steps = steps_of(progress, _SHARES)
+    of_characters, of_position = [], []
     try:
-        fitted = long_jobs(fits, progress)
+        for fit, step in zip((few, position, *more), steps, strict=True):
+            told = [_score(result, measure).as_json() for result in fit(progress=step)]
+            (of_position if fit is position else of_characters).extend(told)
+            say([*of_characters, *of_position])
     except AnalysisError as error:
-        return (_without_score(f"no control for these labels: {error}"),)
-    *of_most_characters, of_position = [result for results in fitted for result in results]
-    return tuple(_score(result, measure).as_json() for result in (*reversed(of_most_characters), of_position))
-
-
-def _with(fit: Callable[..., list[ProbeResult]]) -> _Fit:
-    return lambda progress: fit(progress=progress)
+        return [_without_score(f"no control for these labels: {error}")]
+    return [*of_characters, *of_position]
 
 
 def _score(result: ProbeResult, measure: str) -> ControlScore:

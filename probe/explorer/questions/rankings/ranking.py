@@ -46,7 +46,7 @@ def rank_labels(
         levels_of: Gives the (n_units, n_rows) levels of a site where there are any.
         say: Called with what is known early: first `quick`, the rows of hidden and cell units without intervals and
             shifts, if these are not all that is asked for, or their levels are there; then `ranking`, the result
-            without controls.
+            without controls; then `controls`, those that are known.
         progress: Called with the amount done and the total.
 
     Returns:
@@ -77,8 +77,10 @@ def rank_labels(
         "warnings": list(ranking.notes),
     }
     say({"ranking": told})
-    controls = control_scores(session, labels, ranking.measure, progress=control_progress)
-    return told | {"controls": list(controls)}
+    controls = control_scores(
+        session, labels, ranking.measure, say=lambda known: say({"controls": known}), progress=control_progress
+    )
+    return told | {"controls": controls}
 
 
 def _quick(session: Session, labels: Target, chosen: list[Site], levels_of: LevelsOf, progress: Progress) -> list[Line]:
