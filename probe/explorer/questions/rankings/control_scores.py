@@ -62,7 +62,8 @@ def control_scores(
     few, *more = (partial(fit_characters, session, [labels], n_last) for n_last in LAST_CHARACTERS)
     position = partial(fit_position, session, [labels])
     steps = steps_of(progress, _SHARES)
-    of_characters, of_position = [], []
+    of_characters: list[dict[str, Any]] = []
+    of_position: list[dict[str, Any]] = []
     try:
         for fit, step in zip((few, position, *more), steps, strict=True):
             told = [_score(result, measure).as_json() for result in fit(progress=step)]
