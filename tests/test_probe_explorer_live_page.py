@@ -1,5 +1,6 @@
 """The panels Try and Steer in Chromium, on a real server: what is shown is what the model says."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,8 @@ def test_a_character_shows_which_earlier_ones_the_next_prediction_depends_on(
     opened.ready()
     answer = client.post("/api/depends", {"text": TEXT, "position": 8}).json
     assert drawn(opened, "depends") == expected(answer)
+    most = [place for place in np.argsort(answer["norms"])[::-1][:3] if answer["norms"][place] > 0]
+    assert [f" at {place}" for place in most] == re.findall(r" at \d+", opened.said(".typed-legend"))
     assert with_class(opened, "place") == [8]
     if by == "pointer":
         opened.page.mouse.move(5, 5)
@@ -286,10 +289,21 @@ def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(
     )  # fmt: skip
     assert status == 0, err
     check_table(opened, rows(out))
+    check_sides(opened)
     opened.page.get_by_role("button", name="The next pair").click()
     assert written(opened) == [answer["unsteered"][1], answer["steered"][1]]
     for sentence in answer["findings"]:
         assert sentence in opened.said(".steer-summary")
+
+
+def check_sides(opened: LivePage) -> None:
+    """Side by side where there is room, else one below the other."""
+    before, after = (opened.page.locator(f".written.{name}").bounding_box() for name in ("unsteered", "steered"))
+    assert before["x"] == after["x"] and after["y"] > before["y"] + before["height"]
+    opened.press("f")
+    before, after = (opened.page.locator(f".written.{name}").bounding_box() for name in ("unsteered", "steered"))
+    assert before["y"] == after["y"] and after["x"] > before["x"] + before["width"]
+    opened.press("Escape")
 
 
 def check_table(opened: LivePage, answers: list[dict[str, Any]]) -> None:

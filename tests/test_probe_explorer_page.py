@@ -319,6 +319,28 @@ def test_the_strip_has_the_extremes_of_the_unit_and_the_labels(open_page: Open) 
     assert n_labelled > 5
 
 
+def test_the_strip_shows_where_the_loss_is_high_while_the_loss_colours_the_characters(open_page: Open) -> None:
+    recording = known_recording()
+    opened = open_page(recording, fragment="#u=0/cell/3&t=unit,loss")
+    opened.page.get_by_role("button", name="loss", exact=True).click()
+    opened.ready()
+    assert [query.get("loss") for query in opened.stand_in.asked_of("overview")] == [None, "1"]
+    box = opened.page.locator(".overview canvas").bounding_box()
+    levels, _ = recording.levels({"loss": "1"})
+    n, height = round(box["width"]), round(box["height"])
+    highest = np.array([part.max() for part in np.array_split(levels, n)])
+    bar = colours("sequential", "light")[round(255 * 0.88)].tolist()
+    pixels = opened.pixels()
+    for i in range(40, n - 5, 9):
+        column = pixels[round(box["y"]) : round(box["y"]) + height, round(box["x"]) + i].tolist()
+        top = round((254 - int(highest[i])) / 254 * (height - 1))
+        assert column[top] == bar, i
+        assert top == 0 or column[top - 1] != bar or abs(i - n // 3) < 4, i
+    opened.page.get_by_role("button", name="0/cell/3", exact=True).click()
+    opened.ready()
+    assert opened.stand_in.asked_of("overview")[-1]["unit"] == "0/cell/3"
+
+
 def test_the_strip_jumps_and_marks_the_window(open_page: Open) -> None:
     recording = known_recording()
     opened = open_page(recording)

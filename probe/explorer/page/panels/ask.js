@@ -209,7 +209,7 @@ function controlsOf(row, controls) {
 
 function summaryOf({ rows, n_units: nUnits, n_train: nTrain, n_test: nTest }) {
   if (nUnits === undefined) return "The whole recording, all sites";
-  return `The best ${grouped(rows.length)} of ${grouped(nUnits)} units, on ${grouped(nTest)} held-out characters after ${grouped(nTrain)} of training`;
+  return `The best ${grouped(rows.length)} of ${grouped(nUnits)} units, chosen and ordered by ${grouped(nTrain)} characters of training, with their scores on ${grouped(nTest)} that were held out`;
 }
 
 /** The interval of a score as a bar, with a dot for the score and lines for chance and the controls; and its ends as text. */
