@@ -213,7 +213,10 @@ class StandIn:
             {"name": "chars", "held_out": 0.71, "low": 0.69, "high": 0.73},
             {"name": "position", "held_out": 0.55, "low": None, "high": None},
         ]
-        send({"result": {"rows": rows, "controls": controls, "warnings": ["few runs are held out"]}})
+        ranking = {"rows": rows, "warnings": ["few runs are held out"]}
+        send({"ranking": ranking})
+        send({"controls": controls[:1]})
+        send({"result": ranking | {"controls": controls}})
 
 
 def _row(recording: Recording, unit: str, labels: NDArray[np.bool_]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from commands import Command, rows
 from explorer_clients import Client, explored
 from explorer_live_pages import LivePage, live_pages
 from explorer_models import recorded_model
@@ -261,7 +262,10 @@ def wait_for_texts(opened: LivePage, at: str) -> None:
     opened.ready()
 
 
-def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(open_page: Open, client: Client) -> None:
+def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(
+    open_page: Open, client: Client, run: Command
+) -> None:
+    """With the numbers that the command prints."""
     opened = open_page("#u=1/hidden/3&h=in_quotes&panel=steer&prompt=ab&seed=5")
     opened.wait("document.querySelector('.panel-steer .message').textContent.startsWith('Move the slider')")
     assert [opened.said(f".slide span:nth-of-type({n})") for n in (1, 2)] == ["−1.00", "1.00"]
@@ -280,6 +284,12 @@ def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(open_pag
     assert marks == "".join(differing)
     assert f"they differ from character {answer['first_differences'][0]} on" in opened.said(".which")
     check_table(opened, answer["rows"])
+    status, out, err = run(
+        "steer", "in_quotes", "--hold", "1/hidden/3=1", "--model", client.exploration.model, "--prompt", "ab",
+        "--seed", "5", "--samples", "10", "--json",
+    )  # fmt: skip
+    assert status == 0, err
+    check_table(opened, rows(out))
     check_sides(opened)
     opened.page.get_by_role("button", name="The next pair").click()
     assert written(opened) == [answer["unsteered"][1], answer["steered"][1]]
@@ -298,10 +308,10 @@ def check_sides(opened: LivePage) -> None:
 
 
 def check_table(opened: LivePage, answers: list[dict[str, Any]]) -> None:
-    rows = opened.page.locator(".effects tbody")
-    assert rows.count() == len(answers)
+    effects = opened.page.locator(".effects tbody")
+    assert effects.count() == len(answers)
     for number, row in enumerate(answers):
-        cells = rows.nth(number).locator("th, td").all_inner_texts()
+        cells = effects.nth(number).locator("th, td").all_inner_texts()
         assert cells[0] == row["measure"]
         shown = [float(cell.split("\n")[0].replace("−", "-")) for cell in cells[1:]]
         np.testing.assert_allclose(

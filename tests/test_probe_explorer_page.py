@@ -539,6 +539,7 @@ def test_the_page_shows_what_the_commands_say(browser: Any, planted: Path, run: 
             assert rows.nth(number).locator(".score").inner_text() == f"{row['held_out_auc']:.3f}"
             interval = "no interval" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
             assert rows.nth(number).locator(".interval-bar").get_attribute("aria-label") == interval
+        check_controls(page, planted, run)
         with RecordingFile(planted) as recording:
             span = (0, len(recording.corpus))
             view = text_view(recording, units=["1/cell/7"], hypotheses=["in_quotes"], span=span)
@@ -555,3 +556,18 @@ def test_the_page_shows_what_the_commands_say(browser: Any, planted: Path, run: 
         assert np.abs(values - unit.values[: len(values)]).max() < steps
         page.context.close()
     assert mishaps == []
+
+
+def check_controls(page: Any, planted: Path, run: Command) -> None:
+    """What is said beside the ranking without the model is what `fit` prints."""
+    status, out, err = run("fit", "in_quotes", planted, "--sites", "1/cell", "--controls", "chars,position", "--json")
+    assert status == 0, err
+    printed = [row for row in map(json.loads, out.splitlines()) if row["control"]]
+    wait_until(page, "document.querySelector('.controls .control')")
+    intervals = ["" if row["low"] is None else f" ({row['low']:.3f} to {row['high']:.3f})" for row in printed]
+    expected = [f"{row['site']}\n{row['auc']:.3f}{interval}" for row, interval in zip(printed, intervals, strict=True)]
+    assert page.locator(".controls .control").all_inner_texts() == expected and len(expected) == 4
+    marks = page.locator(".ranking tbody tr").first.locator(".control-mark")
+    assert [mark.get_attribute("title") for mark in marks.all()] == [
+        f"{row['site']} {row['auc']:.3f}" for row in printed
+    ]

@@ -26,7 +26,7 @@ from hypotheses.spelling import quoted
 from hypotheses.user_files import NamedFiles
 from probe.explorer.held_model import HeldModel
 from probe.explorer.label_sets import LabelSet, LabelSets, labelled_by
-from probe.explorer.questions.ranking import rank_labels
+from probe.explorer.questions.rankings.ranking import rank_labels
 from probe.explorer.requests import (
     LabelsRequest,
     LevelsRequest,
@@ -125,7 +125,7 @@ class ExploredRecording:
         """The number of characters of the text."""
         return len(self.session.corpus)
 
-    def facts(self, *, has_model: bool) -> dict[str, Any]:
+    def facts(self, held: HeldModel) -> dict[str, Any]:
         """Return what the page has to know before anything else."""
         return {
             "name": self.name,
@@ -137,7 +137,7 @@ class ExploredRecording:
                 for site, n_units in self.session.sites.items()
             ],
             "text_sha256": self.session.corpus.sha256,
-            "model": has_model,
+            "model": held.is_there(self.model_sha256),
             "predictions": self._has_predictions,
             "sidecar": asdict(self._sidecar_status()),
         }
@@ -249,7 +249,7 @@ class Exploration:
     def facts(self) -> dict[str, Any]:
         """Return what the page has to know before anything else."""
         return {
-            "recordings": [recording.facts(has_model=self.model is not None) for recording in self.recordings],
+            "recordings": [recording.facts(self.held) for recording in self.recordings],
             "hypotheses": list(self._hypotheses()),
             "version": self._version,
         }
@@ -306,12 +306,11 @@ class Exploration:
             part: Called with what is known early.
             progress: Called with the amount done and the total.
         """
-        session = self.recording(wanted.recording).session
+        recording = self.recording(wanted.recording)
+        session, levels_of = recording.session, recording.levels.site_levels
         labelled = self.labelled(wanted.labels, session)
         target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
-        return rank_labels(
-            session, target, sites=wanted.sites, quick=lambda rows: part({"quick": rows}), progress=progress
-        )
+        return rank_labels(session, target, sites=wanted.sites, levels_of=levels_of, say=part, progress=progress)
 
     def recording(self, number: int) -> ExploredRecording:
         """Return the recording of a number.

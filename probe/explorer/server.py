@@ -28,6 +28,7 @@ from probe.explorer.guarding import Access, Guard, body_of, refusal
 from probe.explorer.requests import RequestError
 from probe.explorer.routes import keeping, quizzing, selecting, steering, trying, units
 from probe.explorer.streams import ERRORS, OUR_FAULT, Endpoint, Job, Jobs
+from probe.explorer.warming import DELAY_S, Warming, steps_for
 from probe.viewer.page.page import file_text
 
 Result = TypeVar("Result")
@@ -87,6 +88,7 @@ class Explorer:
         self._files = files
         self._short = ThreadPoolExecutor(_AT_A_TIME, "explorer request")
         self._questions, self._labelling = Jobs(), Jobs()
+        self._warming = Warming(steps_for(exploration), DELAY_S)
         self._overviews = Jobs(most_waiting=_MOST_OVERVIEWS)
         reading: dict[str, Endpoint] = {
             "/": self._page,
@@ -114,6 +116,7 @@ class Explorer:
 
     def close(self) -> None:
         """Wait for the short requests that are being answered; there must be no more of them."""
+        self._warming.close()
         self._short.shutdown(cancel_futures=True)
 
     async def _page(self, request: Request) -> Response:
@@ -129,6 +132,7 @@ class Explorer:
         return Response(content, media_type=media_type)
 
     async def _facts(self, request: Request) -> Response:
+        self._warming.begin()
         return await self._in_thread(lambda: _json_answer(self._exploration.facts()))
 
     def _bytes(self, read: Callable[[bytes], Any], answer: Callable[[Any], bytes]) -> Endpoint:
