@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.errors import AnalysisError
 from analyses.threads import do_in_threads
+from hypotheses.kernels import compiled
 from probe.explorer.sidecar.stretches import stretches
 
 N_SAMPLED = 100_000
@@ -67,7 +67,7 @@ def quick_aucs(
     return aucs
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _write_aucs(
     levels: NDArray[np.uint8], codes: NDArray[np.uint16], spans: NDArray[np.int64], aucs: NDArray[np.float64]
 ) -> None:
@@ -93,7 +93,7 @@ def _write_aucs(
         aucs[unit] = _auc_of_counts(counts)
 
 
-@njit(cache=True)
+@compiled()
 def _auc_of_counts(counts: NDArray[np.int32]) -> float:
     """Return the chance that a character labelled True has the higher level, ties counted half."""
     n_true = n_false = 0
