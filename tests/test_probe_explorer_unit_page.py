@@ -156,6 +156,15 @@ def test_the_nearest_units_are_listed_with_intervals(opened: AskedPage) -> None:
     assert "--model" in part(opened, "weights").inner_text()
 
 
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_has_nothing_to_say(opened: AskedPage, theme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    opened.run("(theme) => app.state.set({ theme })", theme)
+    opened.settle()
+    results = axe.Axe().run(opened.page)
+    assert results.violations_count == 0, results.generate_report()
+
+
 def test_another_unit_is_told_and_the_first_comes_back(opened: AskedPage) -> None:
     """A click on a unit shows it; a question that is overtaken is dropped; what was told is kept."""
     opened.run("() => app.showUnit('1/cell/1')")

@@ -26,6 +26,7 @@ from probe.explorer.guarding import Access, Guard, body_of, refusal
 from probe.explorer.requests import RequestError
 from probe.explorer.routes import keeping, quizzing, selecting, steering, trying, units
 from probe.explorer.streams import ERRORS, OUR_FAULT, Endpoint, Job, Jobs
+from probe.explorer.warming import DELAY_S, Warming, steps_for
 from probe.viewer.page.page import file_text
 
 Result = TypeVar("Result")
@@ -87,6 +88,7 @@ class Explorer:
         self._files = files
         self._questions, self._labelling = Jobs(), Jobs()
         self._short = Jobs(_AT_A_TIME, _MOST_SHORT)
+        self._warming = Warming(steps_for(exploration), DELAY_S)
         self._overviews = Jobs(most_waiting=_MOST_OVERVIEWS)
         self._typing = Jobs()
         reading: dict[str, Endpoint] = {
@@ -117,6 +119,7 @@ class Explorer:
         until = time.monotonic() + _END_QUESTIONS_S
         for jobs in every:
             jobs.join(until)
+        self._warming.close()
 
     async def _page(self, request: Request) -> Response:
         return self._content("explorer.html")
@@ -131,6 +134,7 @@ class Explorer:
         return Response(content, media_type=media_type)
 
     async def _facts(self, request: Request) -> Response:
+        self._warming.begin()
         return _json_answer(await self._in_thread(request, self._exploration.facts))
 
     def _bytes(self, read: Callable[[bytes], Any], answer: Callable[[Any], bytes]) -> Endpoint:

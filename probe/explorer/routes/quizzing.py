@@ -1,4 +1,4 @@
-"""The quiz: a unit without its name, the scores of what a class guesses, and at last the name."""
+"""The quiz: passages of an unnamed unit, the scores of guesses, and then its name."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
