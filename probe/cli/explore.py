@@ -158,9 +158,9 @@ def serve_page(paths: list[Path], options: ServerOptions, *, fragment: str = "")
         ) as exploration,
         serving(exploration, host=options.host, port=options.port, token=_given_token()) as address,
     ):
+        inform("Ctrl-C ends it")  # first: who reads the address may end it at once
         say(address.url + fragment)
         sys.stdout.flush()  # a pipe would keep it
-        inform("Ctrl-C ends it")
         if not options.no_browser:
             _open_browser(address, fragment)
         address.wait()
