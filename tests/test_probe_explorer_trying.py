@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from analyses.errors import AnalysisError
 from analyses.session import Session
 from hypotheses.registry import get
 from probe.explorer.questions import changing
-from probe.explorer.questions.changing import changed, depends
+from probe.explorer.questions.changing import MOST_STEPS, changed, depends
 from probe.explorer.questions.trying import Scales, levels_of, try_text
 from probe.viewer.making import text_view
 from probe.viewer.scales import MISSING, Scale, diverging
@@ -302,6 +303,41 @@ def test_a_change_lasts_until_it_is_smaller_for_good() -> None:
     model.reading_rule = ReadingRule(backwards=True)
     mirrored = changed(model, "aaaaaaaa", 4, "c", wide_scales(model, 10)).units[0]
     assert mirrored.curve.tolist() == unit.curve.tolist()
+
+
+@pytest.mark.parametrize("is_backwards", [False, True])
+def test_a_change_is_compared_for_some_hundred_characters(*, is_backwards: bool) -> None:
+    """Of 20,000 characters, so that memory does not grow with the text; losses are of all of it."""
+    model = fading_model(keep=1.0)  # which forgets nothing
+    weights = model.state_dict()
+    weights["rnn.weight_ih_l0"][0] = torch.tensor([0.0, 1e-3, 2e-3])
+    model.load_state_dict(weights)
+    model.reading_rule = ReadingRule(backwards=is_backwards)
+    tracemalloc.start()
+    answer = changed(model, "a" * 20_000, 9_000, "c", wide_scales(model, 10))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    [unit] = answer.units
+    assert answer.n_steps == len(unit.curve) == MOST_STEPS
+    assert unit.lasts is None
+    np.testing.assert_allclose(unit.curve, 2e-3, rtol=1e-5)
+    assert len(answer.losses_before) == len(answer.losses_after) == 20_000
+    differ = answer.losses_before != answer.losses_after
+    read_later = np.arange(20_000) < 9_000 if is_backwards else np.arange(20_000) > 9_000
+    assert differ[read_later].all()
+    assert peak < 50e6
+
+
+def test_a_change_that_nobody_waits_for_ends() -> None:
+    class GoneError(Exception):
+        pass
+
+    def stop(done: int, total: int, /) -> None:
+        assert 0 < done < total == 40_000
+        raise GoneError
+
+    with pytest.raises(GoneError):
+        changed(fading_model(), "a" * 20_000, 3, "b", wide_scales(fading_model()), progress=stop)
 
 
 def test_units_that_a_change_leaves_alone_are_not_told() -> None:

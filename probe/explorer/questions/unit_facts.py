@@ -233,8 +233,7 @@ def written_by(read: ReadUnit, *, top: int = N_CHARACTERS) -> WrittenBy:
     if every > 1:
         return WrittenBy(
             rows=(),
-            sentence=f"one character of {every} is recorded, so that what each changes is not known; record every one of "
-            "a part of the text to see it",
+            sentence=f"only one character of {every} is recorded, which hides what each changes; record all of a part",
         )
     values, changes = read.one_unit.values().astype(np.float64), _changes(read)
     counts = np.isfinite(changes)

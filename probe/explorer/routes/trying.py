@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from activations.progress import Progress, no_progress
 from activations.recordings.recording import Recording
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
@@ -42,22 +42,24 @@ def endpoints(exploration: Exploration, jobs: Jobs) -> Mapping[tuple[str, str], 
     """
     typing = Jobs()
 
-    def answered(read: Callable[[bytes], Any], answer: Callable[[Any], Line]) -> Endpoint:
+    def answered(read: Callable[[bytes], Any], answer: Callable[[Any, Job], Line]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             wanted = read(await body_of(request.receive))
 
             def work(job: Job) -> Line:
-                return answer(wanted)
+                return answer(wanted, job)
 
             return JSONResponse(await typing.result(work, request.receive))
 
         return endpoint
 
     return {
-        ("POST", "/api/model"): answered(model_request, partial(model_facts, exploration)),
-        ("POST", "/api/try"): answered(try_request, partial(tried, exploration)),
-        ("POST", "/api/depends"): answered(depends_request, partial(dependence, exploration)),
-        ("POST", "/api/change"): answered(change_request, partial(change, exploration)),
+        ("POST", "/api/model"): answered(model_request, lambda number, job: model_facts(exploration, number)),
+        ("POST", "/api/try"): answered(try_request, lambda wanted, job: tried(exploration, wanted)),
+        ("POST", "/api/depends"): answered(depends_request, lambda wanted, job: dependence(exploration, wanted)),
+        ("POST", "/api/change"): answered(
+            change_request, lambda wanted, job: change(exploration, wanted, job.progress)
+        ),
     }
 
 
@@ -200,14 +202,14 @@ def dependence(exploration: Exploration, wanted: CharacterRequest) -> Line:
         return depends(model, wanted.text, wanted.position, wanted.character).as_json()
 
 
-def change(exploration: Exploration, wanted: CharacterRequest) -> Line:
+def change(exploration: Exploration, wanted: CharacterRequest, progress: Progress = no_progress) -> Line:
     """Return what changes if one character of a typed text is another one."""
     from probe.explorer.questions.changing import changed
 
     explored = exploration.recording(wanted.recording)
     scales = scales_of(explored, explored.session.sites)
     with exploration.held.reading(recorded(explored)) as model:
-        return changed(model, wanted.text, wanted.position, wanted.character or "", scales).as_json()
+        return changed(model, wanted.text, wanted.position, wanted.character or "", scales, progress=progress).as_json()
 
 
 def recorded(explored: ExploredRecording) -> Recording:
