@@ -1,6 +1,6 @@
 """Which characters a prediction depends on, and what changes if one character of a typed text is another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,14 @@ from activations.reading.live import LiveActivations
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.threads import one_thread_each
-from probe.explorer.questions.plain_values import Answer
+from probe.explorer.questions.plain_values import Answer, scale_as_json
 from probe.explorer.questions.trying import (
-    HIGHEST,
     AnyModel,
-    Scales,
-    SiteScales,
     live_of_text,
     notes_on_reading,
-    scale_as_json,
 )
-from probe.viewer.scales import sequential
+from probe.explorer.sidecar.site_scales import SiteScales
+from probe.viewer.scales import HIGHEST, sequential
 from probe.viewer.tracks import losses
 
 TOP = 12
@@ -151,7 +148,7 @@ def changed(
     text: str,
     position: int,
     character: str,
-    scales: Scales,
+    scales: Mapping[Site, SiteScales],
     *,
     top: int = TOP,
     progress: Progress = no_progress,

@@ -23,6 +23,7 @@ from hypotheses.labels import Labels
 from probe.explorer.questions.comparing import MOST_READ, Compared, compare
 from probe.explorer.questions.painted import AnySpans, Painted, painted
 from probe.explorer.questions.plain_values import Answer
+from probe.explorer.sidecar.planning import state_sites
 
 FEWEST_PASSAGES = 8
 """Fewer passages than this have no interval."""
@@ -105,11 +106,6 @@ class AgainstText(Answer):
     notes: tuple[str, ...] = ()
 
 
-def state_sites(session: Session) -> list[Site]:
-    """Return the hidden and cell sites of a source, or all if it has none."""
-    return [site for site in session.sites if site.signal in ("hidden", "cell")] or list(session.sites)
-
-
 def contrast(
     session: Session,
     spans: AnySpans,
@@ -138,7 +134,7 @@ def contrast(
         AnalysisError: If nothing is painted, or there is no such site.
     """
     selection = painted(session.corpus, spans)
-    chosen = state_sites(session) if sites is None else sites_among(session, sites)
+    chosen = state_sites(session.sites) if sites is None else sites_among(session, sites)
     units = units_of(session.sites, chosen)
     n_read = min(len(selection.spans), MOST_READ)
     n_controls = min(n_controls, _MOST_CONTROL_WINDOWS // n_read)
@@ -186,7 +182,7 @@ def against_text(
         AnalysisError: If nothing or everything is painted, there is no such site, or activations are not numbers.
     """
     selection = painted(session.corpus, spans)
-    chosen = state_sites(session) if sites is None else sites_among(session, sites)
+    chosen = state_sites(session.sites) if sites is None else sites_among(session, sites)
     labels = Labels(selection.labels, "binary")
     used = session.selection
     n_inside = int(np.count_nonzero(labels.values[used.start : used.stop : used.every]))

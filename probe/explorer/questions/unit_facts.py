@@ -29,7 +29,7 @@ from analyses.targets.many_hypotheses import all_targets
 from analyses.targets.target import Target
 from hypotheses.labels import Labels
 from probe.explorer.questions.plain_values import Answer
-from probe.explorer.questions.selecting import state_sites
+from probe.explorer.sidecar.planning import state_sites
 
 N_PASSAGES, N_NEAREST, N_CHARACTERS = 8, 12, 20
 _FEWEST_TIMES = 5  # that a character has to occur for its mean to be told
@@ -378,7 +378,7 @@ def nearest(
         AnalysisError: If the unit never changes, or there is no such site.
     """
     session = read.session
-    chosen = state_sites(session) if sites is None else sites_among(session, sites)
+    chosen = state_sites(session.sites) if sites is None else sites_among(session, sites)
     values = read.one_unit.values().astype(np.float64)
     present = np.isfinite(values)
     labels = Labels(np.where(present, values, 0.0), "numeric", None if np.isfinite(read.values).all() else ~present)

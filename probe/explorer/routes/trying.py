@@ -18,11 +18,11 @@ from hypotheses.registry import get
 from probe.explorer.exploration import Exploration, ExploredRecording
 from probe.explorer.guarding import body_of
 from probe.explorer.held_model import AnyModel
-from probe.explorer.questions.plain_values import plain
+from probe.explorer.questions.plain_values import plain, scale_as_json
 from probe.explorer.routes.bodies import Body
 from probe.explorer.sidecar.site_scales import SiteScales
 from probe.explorer.streams import Endpoint, Job, Jobs
-from probe.viewer.scales import Scale
+from probe.viewer.scales import HIGHEST, Scale
 
 if TYPE_CHECKING:  # PyTorch takes seconds to load, and the page is shown without it
     from probe.explorer.questions.trying import Tried
@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # PyTorch takes seconds to load, and the page is shown withou
 Line = dict[str, Any]
 _MOST_CHARS = 20_000  # of a text, as of `questions.trying`
 _MOST_UNITS = 4
-_HIGHEST = 254
 
 
 def endpoints(exploration: Exploration, jobs: Jobs) -> Mapping[tuple[str, str], Endpoint]:
@@ -146,25 +145,19 @@ def tried(exploration: Exploration, wanted: TryRequest) -> Line:
 
     explored = exploration.recording(wanted.recording)
     units = [explored.unit(name) for name in wanted.units]
-    scales = scales_of(explored, {unit.site for unit in units})
+    scales = {unit: explored.levels.scale(unit) for unit in units}
     hypothesis, wrong = _hypothesis(exploration, wanted.hypothesis)
     with exploration.held.reading(recorded(explored)) as model:
-        answer = try_text(model, wanted.text, scales, hypotheses=hypothesis, sites=list(scales))
+        answer = try_text(model, wanted.text, scales, hypotheses=hypothesis)
         loss_scale = scale_of_losses(model)
-    return _shown(answer, units, scales, loss_scale) | {"labels": _labels(answer, wanted.hypothesis, wrong)}
+    return _shown(answer, scales, loss_scale) | {"labels": _labels(answer, wanted.hypothesis, wrong)}
 
 
-def _shown(answer: "Tried", units: list[Unit], scales: Mapping[Site, SiteScales], loss_scale: Scale) -> Line:
-    from probe.explorer.questions.trying import scale_as_json
-
+def _shown(answer: "Tried", scales: Mapping[Unit, Scale], loss_scale: Scale) -> Line:
     shown: Line = {
         "n_chars": answer.n_chars,
         "units": {
-            str(unit): {
-                "levels": answer.levels[unit.site][unit.index],
-                "scale": scale_as_json(scales[unit.site].of(unit.index)),
-            }
-            for unit in units
+            str(unit): {"levels": answer.levels[unit], "scale": scale_as_json(scale)} for unit, scale in scales.items()
         },
         "losses": answer.losses,
         "loss": {"levels": loss_scale.levels(answer.losses), "scale": scale_as_json(loss_scale)},
@@ -228,4 +221,4 @@ def scale_of_losses(model: AnyModel) -> Scale:
     It does not depend on the text, so that colours stay as they are while one types.
     """
     chance = max(math.log(len(model.vocabulary)), 0.1)
-    return Scale(kind="sequential", offset=0.0, step=2 * chance / _HIGHEST, gain=2.0)
+    return Scale(kind="sequential", offset=0.0, step=2 * chance / HIGHEST, gain=2.0)
