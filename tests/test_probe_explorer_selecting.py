@@ -431,6 +431,11 @@ def test_passages_at_random_places_have_as_many_recorded_characters() -> None:
     assert sorted(session.selection.part(*span).n_chars for span in moved.spans.tolist()) == [1, 1, 5]
 
 
+def test_intervals_are_the_same_with_controls_and_without() -> None:
+    session, spans = noise(9000), [(start, start + 30) for start in range(200, 8500, 900)]
+    assert contrast(session, spans, n_controls=0).units == contrast(session, spans, n_controls=5).units
+
+
 def test_sets_of_passages_without_room_are_left_out_and_said_to_be() -> None:
     session = noise(1000)
     answer = contrast(session, [(100, 400), (500, 800)])  # no run of 300 is left

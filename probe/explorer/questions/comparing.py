@@ -14,7 +14,7 @@ from probe.explorer.sidecar.stretches import stretches
 
 MOST_READ = 2_000
 """Passages that are compared, drawn evenly from more."""
-_MOST_ROWS, _STRETCH = 1_000, 20  # characters of a passage, about: of one twice as long, short stretches are read
+_MOST_ROWS, _STRETCH = 1_000, 50  # characters of a passage, about: of one twice as long, short stretches are read
 
 Array = NDArray[np.float64]
 

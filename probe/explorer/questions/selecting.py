@@ -147,7 +147,7 @@ def contrast(
     controls = [_control(session, selection, compared.spans, chosen, rng, advance) for _ in range(n_controls)]
     chance = sorted(best for best in controls if best is not None)
     return Contrast(
-        units=_best_units(compared, units, top, rng),
+        units=_best_units(compared, units, top, np.random.default_rng(seed)),  # the same with controls and without
         n_units=len(units),
         n_passages=len(compared.aucs),
         n_chars=selection.n_chars,
