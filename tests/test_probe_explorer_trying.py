@@ -2,14 +2,13 @@
 
 import json
 import math
-from collections.abc import Sequence
+import tracemalloc
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from planting import random_model
 from quote_cell import cell_of, log_prob_of_quote, losses_of, quote_model, quote_text
 
@@ -27,30 +26,30 @@ from analyses.errors import AnalysisError
 from analyses.session import Session
 from hypotheses.registry import get
 from probe.explorer.questions import changing
-from probe.explorer.questions.changing import changed, depends
-from probe.explorer.questions.trying import Scales, levels_of, try_text
+from probe.explorer.questions.changing import MOST_STEPS, changed, depends
+from probe.explorer.questions.trying import try_text
+from probe.explorer.sidecar.site_scales import SiteScales
 from probe.viewer.making import text_view
-from probe.viewer.scales import MISSING, Scale, diverging
+from probe.viewer.scales import Scale
 
-CELL = Site.of(0, "cell")
+UNIT = Unit(Site.of(0, "cell"), 0)
 TEXT = 'ab "aab" b"ba" a'
 
 
-class Scaled(NamedTuple):
-    """Scales of the units of a site."""
-
-    offsets: NDArray[np.float64]
-    steps: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, scales: Sequence[Scale]) -> "Scaled":
-        return cls(np.array([scale.offset for scale in scales]), np.array([scale.step for scale in scales]))
+def wide_scale(reach: float = 2.0) -> Scale:
+    """From −reach to reach."""
+    return Scale(kind="diverging", offset=-reach, step=2 * reach / 254)
 
 
-def wide_scales(model: CharRNN, reach: float = 2.0) -> Scales:
-    """From −reach to reach for every unit."""
-    scale = Scale(kind="diverging", offset=-reach, step=2 * reach / 254)
-    return {site: Scaled.of([scale] * n_units) for site, n_units in model.sites.items()}
+def wide_scales(model: CharRNN, reach: float = 2.0) -> dict[Site, SiteScales]:
+    """The same for every unit."""
+    scale = wide_scale(reach)
+    return {
+        site: SiteScales(
+            offsets=np.full(n_units, scale.offset), steps=np.full(n_units, scale.step), gains=np.ones(n_units)
+        )
+        for site, n_units in model.sites.items()
+    }
 
 
 def as_plain_json(answer: Any) -> Any:
@@ -60,19 +59,16 @@ def as_plain_json(answer: Any) -> Any:
 
 def test_levels_are_those_of_the_cell_by_hand() -> None:
     model = quote_model()
-    answer = try_text(model, TEXT, wide_scales(model, 2.1))
+    answer = try_text(model, TEXT, {UNIT: wide_scale(2.1)})
     expected = np.floor((cell_of(TEXT) + 2.1) / (4.2 / 254) + 0.5)
-    np.testing.assert_array_equal(answer.levels[CELL][0], expected)
-    assert {site: levels.shape for site, levels in answer.levels.items()} == {
-        site: (n_units, len(TEXT)) for site, n_units in model.sites.items()
-    }
+    np.testing.assert_array_equal(answer.levels[UNIT], expected)
     assert answer.n_chars == len(TEXT)
-    assert as_plain_json(answer)["levels"]["0/cell"]
+    assert as_plain_json(answer)["levels"]["0/cell/0"]
 
 
 def test_predictions_are_those_of_the_cell_by_hand() -> None:
     model = quote_model()
-    answer = try_text(model, TEXT, wide_scales(model))
+    answer = try_text(model, TEXT, {})
     cells = cell_of(TEXT)
     assert np.isnan(answer.losses[0])
     np.testing.assert_allclose(answer.losses[1:], losses_of(TEXT, cells), atol=1e-5)
@@ -90,19 +86,13 @@ def test_a_typed_text_looks_as_the_view_shows_it() -> None:
     units = [Unit(Site.of(1, "cell"), 3), Unit(Site.of(0, "forget_gate"), 7)]
     view = text_view(Session(live), units=units, loss=True, guesses=True, n_chars=300)
     by_name = {track.name: track for track in view.tracks}
-    other = Scale(kind="diverging", offset=-1, step=2 / 254)
-    scale_of = {unit: by_name[str(unit)].scale for unit in units}
-    scales = {
-        site: Scaled.of([scale_of.get(Unit(site, index), other) for index in range(n_units)])
-        for site, n_units in model.sites.items()
-    }
-    answer = try_text(model, text, scales)
+    answer = try_text(model, text, {unit: by_name[str(unit)].scale for unit in units})
     assert view.guesses is not None
     assert answer.guessed == view.guesses.characters
     np.testing.assert_array_equal(answer.guess_ids, view.guesses.ids)
     np.testing.assert_array_equal(answer.guess_levels, view.guesses.levels)
     for unit in units:
-        difference = answer.levels[unit.site][unit.index].astype(int) - by_name[str(unit)].levels
+        difference = answer.levels[unit].astype(int) - by_name[str(unit)].levels
         assert np.abs(difference).max() <= 1  # the view's values are in float16
         assert (difference == 0).mean() > 0.9
     track = by_name["loss"]
@@ -110,33 +100,27 @@ def test_a_typed_text_looks_as_the_view_shows_it() -> None:
     np.testing.assert_allclose(answer.losses, shown, atol=track.scale.step * 0.51)
 
 
-def test_only_the_sites_that_are_asked_for_are_told() -> None:
-    model = quote_model()
-    answer = try_text(model, TEXT, wide_scales(model), sites=["0/cell", "0/hidden"])
-    assert list(map(str, answer.levels)) == ["0/hidden", "0/cell"]
-    with pytest.raises(AnalysisError, match="not in the recording"):
-        try_text(model, TEXT, {}, sites=["0/cell"])
+def test_a_unit_that_the_model_lacks_is_named() -> None:
+    with pytest.raises(AnalysisError, match="0/cell"):
+        try_text(quote_model(), TEXT, {Unit(UNIT.site, 99): wide_scale()})
 
 
-def test_values_beyond_a_scale_have_its_ends_and_nan_has_none() -> None:
-    scales = Scaled(np.array([0.0, 10.0]), np.array([1.0, 0.5]))
-    levels = levels_of(np.array([[-5.0, 10.0], [300.0, 11.0], [np.nan, 1e9]]), scales)
-    assert levels.tolist() == [[0, 254, MISSING], [0, 2, 254]]
-    assert levels.dtype == np.uint8
-
-
-def test_levels_agree_with_the_viewers_own() -> None:
-    values = np.random.default_rng(0).normal(size=(500, 3))
-    made = [diverging(column, 0.0) for column in values.T]
-    scales = Scaled.of([scale for _, scale in made])
-    np.testing.assert_array_equal(levels_of(values, scales), [levels for levels, _ in made])
+def test_of_a_long_text_only_what_is_shown_is_kept() -> None:
+    """Of all units of its site, it would be 16 MB."""
+    model = random_model("ab", n_units=200, n_layers=1)
+    tracemalloc.start()
+    answer = try_text(model, "ab" * 10_000, {Unit(UNIT.site, 5): wide_scale()})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert answer.levels[Unit(UNIT.site, 5)].shape == (20_000,)
+    assert peak < 12e6
 
 
 def test_hypotheses_label_a_typed_text(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("start,end\n0,3\n")
     model = quote_model()
     names = ["in_quotes", "position_in_line", "char_class", "no_such_one", f"labels:{tmp_path / 'labels.csv'}"]
-    answer = try_text(model, TEXT, wide_scales(model), hypotheses=names)
+    answer = try_text(model, TEXT, {}, hypotheses=names)
     quotes, position, classes, missing, of_file = answer.labels
     assert (quotes.levels == get("in_quotes")(TEXT).values).all()
     assert quotes.scale is not None
@@ -151,9 +135,9 @@ def test_hypotheses_label_a_typed_text(tmp_path: Path) -> None:
 
 def test_unknown_characters_are_read_as_a_blank_and_counted() -> None:
     model = quote_model()
-    answer = try_text(model, "a€b", wide_scales(model))
-    plain = try_text(model, "a b", wide_scales(model))
-    np.testing.assert_array_equal(answer.levels[CELL], plain.levels[CELL])
+    answer = try_text(model, "a€b", {UNIT: wide_scale()})
+    plain = try_text(model, "a b", {UNIT: wide_scale()})
+    np.testing.assert_array_equal(answer.levels[UNIT], plain.levels[UNIT])
     assert answer.notes == ("1 character that the model does not know is read as ' '",)
     assert not plain.notes
 
@@ -162,7 +146,7 @@ def test_unknown_characters_are_read_as_a_blank_and_counted() -> None:
 def test_a_text_that_cannot_be_tried_is_refused(text: str, message: str) -> None:
     model = quote_model()
     with pytest.raises(AnalysisError, match=message):
-        try_text(model, text, wide_scales(model))
+        try_text(model, text, {})
 
 
 def fading_model(keep: float = 0.5) -> CharRNN:
@@ -302,6 +286,41 @@ def test_a_change_lasts_until_it_is_smaller_for_good() -> None:
     model.reading_rule = ReadingRule(backwards=True)
     mirrored = changed(model, "aaaaaaaa", 4, "c", wide_scales(model, 10)).units[0]
     assert mirrored.curve.tolist() == unit.curve.tolist()
+
+
+@pytest.mark.parametrize("is_backwards", [False, True])
+def test_a_change_is_compared_for_some_hundred_characters(*, is_backwards: bool) -> None:
+    """Of 20,000 characters, so that memory does not grow with the text; losses are of all of it."""
+    model = fading_model(keep=1.0)  # which forgets nothing
+    weights = model.state_dict()
+    weights["rnn.weight_ih_l0"][0] = torch.tensor([0.0, 1e-3, 2e-3])
+    model.load_state_dict(weights)
+    model.reading_rule = ReadingRule(backwards=is_backwards)
+    tracemalloc.start()
+    answer = changed(model, "a" * 20_000, 9_000, "c", wide_scales(model, 10))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    [unit] = answer.units
+    assert answer.n_steps == len(unit.curve) == MOST_STEPS
+    assert unit.lasts is None
+    np.testing.assert_allclose(unit.curve, 2e-3, rtol=1e-5)
+    assert len(answer.losses_before) == len(answer.losses_after) == 20_000
+    differ = answer.losses_before != answer.losses_after
+    read_later = np.arange(20_000) < 9_000 if is_backwards else np.arange(20_000) > 9_000
+    assert differ[read_later].all()
+    assert peak < 50e6
+
+
+def test_a_change_that_nobody_waits_for_ends() -> None:
+    class GoneError(Exception):
+        pass
+
+    def stop(done: int, total: int, /) -> None:
+        assert 0 < done < total == 40_000
+        raise GoneError
+
+    with pytest.raises(GoneError):
+        changed(fading_model(), "a" * 20_000, 3, "b", wide_scales(fading_model()), progress=stop)
 
 
 def test_units_that_a_change_leaves_alone_are_not_told() -> None:

@@ -16,6 +16,8 @@ from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
+from activations.texts.reading_rule import ReadingRule
+from activations.texts.selection import Selection
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.profiling.unit_profile import unit_profile
@@ -53,6 +55,27 @@ def test_a_unit_that_never_changes_has_a_distribution_and_no_memory() -> None:
     answer = unit_facts.memory(read)
     assert "never changes" in answer.sentence
     assert as_plain_json(answer)["time_constant"] is None
+
+
+def test_a_unit_that_is_no_number_has_no_distribution_and_says_so() -> None:
+    read = unit_facts.read_unit(Session(Arrays({SITE: np.full((2000, 2), np.nan, "f4")})), "0/hidden/1")
+    with pytest.raises(AnalysisError, match="no value that is a number"):
+        unit_facts.distribution(read)
+    assert not unit_facts.extremes(read).most
+    assert "numbers" in unit_facts.written_by(read).sentence
+
+
+def test_a_memory_under_the_shortest_lag_is_not_said_to_be_measured(rng: np.random.Generator) -> None:
+    """Noise has none: between lag 0 and the first nobody knows where the autocorrelation falls."""
+    values = rng.normal(size=(6000, 1)).astype("f4")
+    answers = [
+        unit_facts.memory(unit_facts.read_unit(Session(Arrays({SITE: values}, selection=selection)), "0/hidden/0"))
+        for selection in (None, Selection(0, 6000, 3))
+    ]
+    assert [answer.sentence for answer in answers] == [
+        "its autocorrelation falls under 1/e within 1 character",
+        "its autocorrelation falls under 1/e within 3 characters",
+    ]
 
 
 def test_extremes_are_those_of_explain(planted: Path) -> None:
@@ -124,6 +147,33 @@ def test_first_characters_of_documents_and_rare_ones_write_nothing() -> None:
     assert by_character["a"]["change"] == pytest.approx((5 * -5 - 9) / 6)  # 'z' began a document
 
 
+def test_backwards_the_character_that_was_read_before_is_the_next(rng: np.random.Generator) -> None:
+    """The unit is 1 at an 'a', and 0 elsewhere; only at the end of a document is it not known what was before."""
+    text = "".join(rng.choice(list("abc"), 600))
+    values = np.array([char == "a" for char in text], "f4")[:, None]
+    source = Arrays({SITE: values}, text, documents=[400, 200])
+    source.reading_rule = ReadingRule(backwards=True)
+    answer = unit_facts.written_by(unit_facts.read_unit(Session(source), "0/hidden/0"))
+    changes = {char: [] for char in "abc"}  # type: dict[str, list[float]]
+    for document in (text[:400], text[400:]):
+        for char, read_before in itertools.pairwise(document):
+            changes[char].append((char == "a") - (read_before == "a"))
+    told = {row["character"]: (row["change"], row["n"]) for row in answer.rows}
+    assert told == {char: (pytest.approx(np.mean(of_char)), len(of_char)) for char, of_char in changes.items()}
+
+
+def test_what_a_character_changes_is_not_known_of_every_other_one() -> None:
+    source = Arrays({SITE: np.ones((100, 1), "f4")}, selection=Selection(0, 100, 3))
+    answer = unit_facts.written_by(unit_facts.read_unit(Session(source), "0/hidden/0"))
+    assert not answer.rows
+    assert "one character of 3 is recorded" in answer.sentence
+
+
+def test_rare_characters_alone_write_nothing_and_that_is_said() -> None:
+    answer = unit_facts.written_by(unit_facts.read_unit(Session(Arrays({SITE: np.ones((4, 1), "f4")})), "0/hidden/0"))
+    assert answer.sentence == "no character occurs 5 times"
+
+
 def test_answers_are_the_rows_of_the_command(planted: Path, run: Command) -> None:
     with Session(planted) as session:
         answer = unit_facts.answers(unit_facts.read_unit(session, UNIT), HYPOTHESES)
@@ -180,6 +230,17 @@ def test_the_nearest_units_are_correlated_most(rng: np.random.Generator) -> None
     assert "0/hidden/2" not in by_unit
     gates = unit_facts.nearest(unit_facts.read_unit(session, "0/hidden/2"), sites=["0/forget_gate"], top=1)
     assert gates.rows[0]["unit"] == "0/forget_gate/5"
+
+
+def test_the_nearest_units_are_those_where_the_unit_is_a_number(rng: np.random.Generator) -> None:
+    values = rng.normal(size=(6000, 3)).astype("f4")
+    gate = (values[:, 1] + rng.normal(size=6000) + 30).astype("f4")[:, None]
+    gate[::4] = np.nan  # as 0, it would be correlated with nothing
+    session = Session(Arrays({SITE: values, Site.of(0, "forget_gate"): gate}))
+    [best] = unit_facts.nearest(unit_facts.read_unit(session, "0/forget_gate/0"), top=1).rows
+    present = np.isfinite(gate[:, 0])
+    assert best["unit"] == "0/hidden/1"
+    assert best["r"] == pytest.approx(np.corrcoef(values[present, 1], gate[present, 0])[0, 1], abs=1e-5)
 
 
 def test_a_progress_ends_the_work(planted: Path) -> None:

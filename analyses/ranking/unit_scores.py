@@ -79,7 +79,8 @@ def _auc(sums: AtomSums) -> NDArray[np.float64]:
     """(n_cells, n_units) AUCs from sums of ranks over 2 n; NaN where one class is empty."""
     positive, negative = sums.y[:, None], (sums.n - sums.y)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(0.5 + sums.xy / positive - (sums.x - sums.xy) / negative)
+        aucs = 0.5 + sums.xy / positive - (sums.x - sums.xy) / negative
+    return np.asarray(aucs.clip(0, 1))  # rounding leads a hair beyond
 
 
 def correlation_scores(products: Products, n_intervals: int | None) -> UnitScores:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import cast
 
 from activations.recordings.recording import Recording
+from activations.units import Unit
 from probe.explorer.exploration import Exploration, ExploredRecording
 from probe.explorer.streams import ERRORS
 
@@ -43,10 +44,9 @@ def _load(exploration: Exploration, explored: ExploredRecording) -> None:
 def _read(exploration: Exploration, explored: ExploredRecording) -> None:
     from probe.explorer.questions.trying import try_text
 
-    site = next(iter(explored.session.sites))
-    scales = {site: explored.levels.site_scales(site)}
+    unit = Unit(next(iter(explored.session.sites)), 0)
     with exploration.held.reading(cast(Recording, explored.session.source)) as model:
-        try_text(model, explored.session.corpus.text(0, _N_READ), scales)
+        try_text(model, explored.session.corpus.text(0, _N_READ), {unit: explored.levels.scale(unit)})
 
 
 class Warming:

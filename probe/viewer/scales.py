@@ -11,7 +11,9 @@ from analyses.errors import AnalysisError
 
 MISSING = 255
 """The level of a character without a value."""
-_MIDDLE, _HIGHEST = 127, 254
+HIGHEST = MISSING - 1
+"""The highest level of a value."""
+_MIDDLE = 127
 _MOST, _LEAST = 1e300, 1e-300  # beyond these, numbers overflow or vanish
 _FULL_COLOUR_QUANTILE = 0.9  # so that a few outliers do not leave the other characters pale
 _MOST_DISTINCT = 20  # whole numbers up to here above the lowest each have a colour of their own
@@ -53,7 +55,7 @@ class Scale:
     @property
     def full(self) -> float:
         """How far from the middle a value has the full colour; values farther away have it, too."""
-        return (_HIGHEST - self.pivot) * self.step / self.gain
+        return (HIGHEST - self.pivot) * self.step / self.gain
 
     @property
     def digits(self) -> int:
@@ -73,7 +75,7 @@ class Scale:
         values = _bounded(values)
         is_number = np.isfinite(values)
         nearest = np.floor((np.where(is_number, values, 0.0) - self.offset) / self.step + 0.5)
-        return np.where(is_number, np.clip(nearest, 0, _HIGHEST), MISSING).astype(np.uint8)
+        return np.where(is_number, np.clip(nearest, 0, HIGHEST), MISSING).astype(np.uint8)
 
     def colours(self, levels: NDArray[np.uint8]) -> NDArray[np.intp]:
         """(n_chars,) the index of each level's colour in the table of the kind, 0 to 254; of missing ones, 0.
@@ -83,7 +85,7 @@ class Scale:
         if self.kind in ("binary", "classes"):
             return np.where(levels == MISSING, 0, levels).astype(np.intp)
         indices = np.floor(self.pivot + (levels.astype(np.float64) - self.pivot) * self.gain + 0.5)
-        return np.where(levels == MISSING, 0, np.clip(indices, 0, _HIGHEST)).astype(np.intp)
+        return np.where(levels == MISSING, 0, np.clip(indices, 0, HIGHEST)).astype(np.intp)
 
 
 def diverging(values: NDArray[np.floating], middle: float) -> tuple[NDArray[np.uint8], Scale]:
@@ -120,17 +122,17 @@ def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[
     present = values[np.isfinite(values)]
     low = (float(present.min()) if len(present) else 0.0) if low is None else low
     span = _or_if_none(float((present - low).max(initial=0.0)), 1.0)
-    is_whole = bool((present == np.round(present)).all()) and low == round(low) and span <= _HIGHEST
+    is_whole = bool((present == np.round(present)).all()) and low == round(low) and span <= HIGHEST
     full = _or_if_none(float(np.quantile(present - low, _FULL_COLOUR_QUANTILE)) if len(present) else 0.0, span)
     if is_whole and span <= _MOST_DISTINCT:
         full = span
-    scale = Scale(kind="sequential", offset=low, step=span / _HIGHEST, gain=span / full, is_whole=is_whole)
+    scale = Scale(kind="sequential", offset=low, step=span / HIGHEST, gain=span / full, is_whole=is_whole)
     return scale.levels(values), scale
 
 
 def probabilities(values: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Scale]:
     """Return (n_chars,) levels of numbers in [0, 1], or `MISSING`, and their scale: 0 looks like False, 1 like True."""
-    scale = Scale(kind="probability", step=1 / _HIGHEST)
+    scale = Scale(kind="probability", step=1 / HIGHEST)
     return scale.levels(values), scale
 
 

@@ -46,6 +46,11 @@ class Painted:
         numbers = np.searchsorted(self.spans[:, 0], positions, side="right") - 1
         return np.asarray((numbers >= 0) & (positions < self.spans[numbers, 1]))
 
+    def overlaps(self, start: int, stop: int) -> bool:
+        """Return whether any character from `start` up to `stop` is painted."""
+        number = int(np.searchsorted(self.spans[:, 1], start, side="right"))
+        return number < len(self.spans) and int(self.spans[number, 0]) < stop
+
     @property
     def labels(self) -> NDArray[np.bool_]:
         """(n_chars,) whether each character of the text is painted."""

@@ -3,7 +3,7 @@
 import base64
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from activations.results import Result
 from activations.units import Site, Unit
+from probe.viewer.scales import Scale
 
 
 class Answer:
@@ -21,6 +22,11 @@ class Answer:
     def as_json(self) -> dict[str, Any]:
         """Return the fields, with their values as `plain` gives them."""
         return {field.name: plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
+
+
+def scale_as_json(scale: Scale) -> dict[str, Any]:
+    """Return a scale as the page's tracks have it."""
+    return asdict(scale) | {"pivot": scale.pivot}
 
 
 def plain(value: Any) -> Any:

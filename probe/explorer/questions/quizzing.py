@@ -17,10 +17,10 @@ from analyses.targets.labelling import label_in_pieces
 from analyses.targets.target import Target
 from hypotheses.errors import HypothesisError
 from hypotheses.registry import get, registered
-from probe.explorer.questions.plain_values import Answer, plain
+from probe.explorer.questions.plain_values import Answer, plain, scale_as_json
 from probe.explorer.questions.quick_ranking import quick_aucs, sampled_rows
+from probe.explorer.sidecar.planning import state_sites
 from probe.explorer.sidecar.unit_levels import UnitLevels
-from probe.viewer.scales import Scale
 
 KNOWN_HYPOTHESES = (
     "in_comment", "in_quotes", "in_string", "in_word", "in_indentation", "in_parentheses", "in_square_brackets",
@@ -34,7 +34,6 @@ _N_SAMPLED = 60_000  # characters on which units are compared with the hypothese
 _BEST_OF_EACH, _LEAST_AUC = 3, 0.85
 _FEWEST_LABELLED = 100  # characters that a hypothesis is true of, and as many of which it is not
 _BEFORE, _AFTER = 70, 40
-_QUICK_SIGNALS = ("hidden", "cell")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,7 +81,7 @@ def well_known_units(session: Session, levels: UnitLevels, progress: Progress = 
         the hypotheses; none if there are no such units.
     """
     rows = sampled_rows(session.selection.n_chars, _N_SAMPLED)
-    sites = [site for site in session.sites if site.signal in _QUICK_SIGNALS] or list(session.sites)
+    sites = state_sites(session.sites)
     sampled = {site: levels.sampled_levels(site, rows) for site in sites}
     units: dict[Unit, None] = {}
     names = [name for name in KNOWN_HYPOTHESES if name in registered()]
@@ -150,7 +149,7 @@ def quiz_question(session: Session, levels: UnitLevels, unit: Unit, *, n_units: 
     for lowest in (False, True):
         for position in levels.extremes(unit, N_PASSAGES, lowest=lowest).tolist():
             passages.append(_passage(session, levels, unit, position, is_most=not lowest))
-    return QuizQuestion(n_units=n_units, passages=tuple(passages), scale=_scale(levels.scale(unit)))
+    return QuizQuestion(n_units=n_units, passages=tuple(passages), scale=scale_as_json(levels.scale(unit)))
 
 
 def _passage(session: Session, levels: UnitLevels, unit: Unit, position: int, *, is_most: bool) -> QuizPassage:
@@ -162,16 +161,6 @@ def _passage(session: Session, levels: UnitLevels, unit: Unit, position: int, *,
         peak=position - start,
         is_most=is_most,
     )
-
-
-def _scale(scale: Scale) -> dict[str, Any]:
-    return {
-        "kind": scale.kind,
-        "offset": scale.offset,
-        "step": scale.step,
-        "gain": scale.gain,
-        "pivot": scale.pivot,
-    }
 
 
 def guess_score(one_unit: OneUnit, guess: Target) -> dict[str, Any]:

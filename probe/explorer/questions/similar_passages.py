@@ -153,14 +153,11 @@ def similar_passages(
     lengths = np.diff(selection.spans)[:, 0] / used.every
     borders = used.rows(session.corpus.starts)
     is_on = _bridged(signal > 0, int(np.median(lengths) / 10), borders)
-    runs = _runs(is_on, borders)
-    n = runs.stops - runs.starts
-    runs = runs.chosen((2 * n >= lengths.min()) & (n <= 2 * lengths.max()))
-    runs = runs.chosen(~_overlap(runs, inside))
+    runs = _others_as_long(_runs(is_on, borders), lengths, inside)
     likeness = _likeness(runs, signal, borders)
     share_inside, share_on = float(is_on[inside].mean()), float(is_on.mean())
-    rows_of_painted = _rows_of_spans(selection.spans, used)
-    n_painted_found = sum(bool(is_on[rows].mean() > _MOSTLY) for rows in rows_of_painted if rows.stop > rows.start)
+    rows_of_painted = [rows for rows in _rows_of_spans(selection.spans, used) if rows.stop > rows.start]
+    n_painted_found = sum(bool(is_on[rows].mean() > _MOSTLY) for rows in rows_of_painted)
     return SimilarPassages(
         units=tuple(map(str, chosen)),
         passages=_passages(session.corpus, used, runs, likeness, min(n_passages, MOST_PASSAGES)),
@@ -233,6 +230,13 @@ def _bridged(is_on: NDArray[np.bool_], n_bridged: int, borders: NDArray[np.int64
     changes[short.starts] += 1
     changes[short.stops] -= 1
     return np.asarray(is_on | np.cumsum(changes[:-1], dtype=np.int8).astype(bool))
+
+
+def _others_as_long(runs: _Runs, lengths: Array, inside: NDArray[np.bool_]) -> _Runs:
+    """Return the runs that are about as long as painted passages, and none of whose characters is painted."""
+    n = runs.stops - runs.starts
+    runs = runs.chosen((2 * n >= lengths.min()) & (n <= 2 * lengths.max()))
+    return runs.chosen(~_overlap(runs, inside))
 
 
 def _overlap(runs: _Runs, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:

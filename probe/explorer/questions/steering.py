@@ -17,7 +17,7 @@ from analyses.errors import AnalysisError
 from analyses.session import Session
 from analyses.targets.labelling import AnyHypothesis
 from probe.explorer.questions.plain_values import Answer
-from probe.steering import DEFAULT_WRITING, N_MATCHED, WritingOptions, steer
+from probe.steering import DEFAULT_WRITING, N_MATCHED, Steering, WritingOptions, steer
 from probe.viewer.scales import MISSING, Scale
 
 Rows = tuple[Mapping[str, Any], ...]
@@ -141,6 +141,10 @@ def continuations(
         options=options,
         progress=progress,
     )
+    return _told(steering, options)
+
+
+def _told(steering: Steering, options: WritingOptions) -> Continuations:
     [sample] = steering.samples
     pairs = list(zip(steering.unsteered, sample.texts, strict=True))
     return Continuations(

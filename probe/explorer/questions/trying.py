@@ -1,62 +1,35 @@
 """Typed text: what every unit does at each character of it, what the model predicts, and what hypotheses say."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import passage_from_blocks, predictions_from_blocks
+from activations.blocks import Block, predictions_from_blocks
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.predictions import prediction_fields
 from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
-from activations.site_names import AnySites
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import rule_of
-from activations.units import Site
+from activations.units import Unit, in_order
 from analyses.errors import AnalysisError
-from analyses.named_parts import sites_among
+from analyses.named_parts import units_among
 from analyses.session import Session
 from analyses.targets.labelling import AnyHypothesis, label, labeller_of_new_texts
 from hypotheses.errors import HypothesisError
-from probe.explorer.questions.plain_values import Answer
-from probe.viewer.scales import MISSING, Scale
+from probe.explorer.questions.plain_values import Answer, scale_as_json
+from probe.viewer.scales import Scale
 from probe.viewer.tracks import guesses_of, label_values, losses, quantised
 
 MOST_CHARS = 20_000
-HIGHEST = MISSING - 1
-"""The highest level of a value."""
 _STAND_IN = " "
 
 AnyModel = CharRNN | CharModel
 ByKind = Mapping[str, NDArray[Any]]
-
-
-class SiteScales(Protocol):
-    """The scales of all units of a site, so that they are quantised together."""
-
-    @property
-    def offsets(self) -> NDArray[np.float64]:
-        """(n_units,) the value of level 0 of each unit."""
-        ...
-
-    @property
-    def steps(self) -> NDArray[np.float64]:
-        """(n_units,) the difference of the values of neighbouring levels, above 0."""
-        ...
-
-
-Scales = Mapping[Site, SiteScales]
-
-
-def levels_of(values: NDArray[np.floating], scales: SiteScales) -> NDArray[np.uint8]:
-    """(n_units, n_chars) levels 0 to 254 of (n_chars, n_units) values; 255 for what is no number."""
-    nearest = np.floor((values.astype(np.float64) - scales.offsets) / scales.steps + 0.5)
-    clipped = np.clip(np.nan_to_num(nearest, nan=MISSING), 0, HIGHEST)
-    return np.ascontiguousarray(np.where(np.isnan(nearest), MISSING, clipped).astype(np.uint8).T)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,7 +55,7 @@ class Tried(Answer):
 
     Attributes:
         n_chars: Length of the text.
-        levels: (n_units, n_chars) uint8 levels of all units of each site, on the scales that were given.
+        levels: (n_chars,) uint8 levels of each unit, on its scale.
         losses: (n_chars,) −log p of each character given those before it, in nats; NaN where there is none.
         guessed: The characters that are guessed anywhere, which `guess_ids` count; empty without predictions.
         guess_ids: (n_chars, 5) the guesses after each character, the most probable first.
@@ -92,7 +65,7 @@ class Tried(Answer):
     """
 
     n_chars: int
-    levels: Mapping[Site, NDArray[np.uint8]]
+    levels: Mapping[Unit, NDArray[np.uint8]]
     losses: NDArray[np.float64]
     guessed: tuple[str, ...]
     guess_ids: NDArray[np.uint16]
@@ -104,33 +77,28 @@ class Tried(Answer):
 def try_text(
     model: AnyModel,
     text: str,
-    scales: Scales,
+    scales: Mapping[Unit, Scale],
     *,
     hypotheses: Sequence[AnyHypothesis] = (),
-    sites: AnySites | None = None,
 ) -> Tried:
     """Let a model read a text that was typed, from a zero state.
 
     Args:
         model: The model.
         text: The text, of 1 to 20,000 characters.
-        scales: The scales of the units of each site.
+        scales: The units that are told, and their scales.
         hypotheses: What else is said of the text; one that fails has its sentence.
-        sites: The sites whose units are told; None is all that have scales.
 
     Raises:
-        AnalysisError: If the text is empty or too long, or a site has no scales.
+        AnalysisError: If the text is empty or too long, or there is no such unit.
     """
     live = live_of_text(model, [text])
-    chosen = [site for site in live.sites if site in scales] if sites is None else sites_among(live, sites)
-    if missing := [str(site) for site in chosen if site not in scales]:
-        raise AnalysisError(f"{', '.join(missing)} are not in the recording, and so have no colours; choose others")
-    values, predictions = read_once(live, chosen)
+    values, predictions = _read(live, units_among(Session(live), list(scales)) if scales else [])
     whole = slice(0, len(text))
     guesses, loss = guesses_of(live, whole, predictions), losses(live, whole, predictions)
     return Tried(
         n_chars=len(text),
-        levels={site: levels_of(values[site], scales[site]) for site in chosen},
+        levels={unit: scale.levels(values[unit]) for unit, scale in scales.items()},
         losses=np.full(len(text), np.nan) if loss is None else loss.values,
         guessed=() if guesses is None else guesses.characters,
         guess_ids=np.zeros((len(text), 0), np.uint16) if guesses is None else guesses.ids,
@@ -168,16 +136,18 @@ def notes_on_reading(live: LiveActivations) -> list[str]:
     return [f"{n:,} character{'s' * (n > 1)} that the model does not know {'are' if n > 1 else 'is'} read as {name!r}"]
 
 
-def read_once(live: LiveActivations, sites: Sequence[Site]) -> tuple[dict[Site, NDArray[Any]], ByKind]:
-    """Return (n_chars, n_units) activations of sites and the predictions of a whole text, in one reading."""
+def _read(live: LiveActivations, units: Sequence[Unit]) -> tuple[dict[Unit, NDArray[np.floating]], ByKind]:
+    """Return (n_chars,) activations of units and the predictions of a whole text, in one reading."""
     fields = prediction_fields(len(live.vocabulary)) if live.predicts else {}
-    blocks = list(Session(live).blocks(sites, predictions=bool(fields)))
-    return passage_from_blocks(live, blocks, sites), predictions_from_blocks(live, blocks, fields) if fields else {}
+    values = {unit: np.empty(len(live.corpus), np.float32) for unit in units}
 
+    def blocks() -> Iterator[Block]:
+        for block in live.blocks(in_order(live.sites, [unit.site for unit in units]), predictions=bool(fields)):
+            for unit, of_unit in values.items():
+                of_unit[block.positions] = block.values[unit.site][:, unit.index]
+            yield block
 
-def scale_as_json(scale: Scale) -> dict[str, Any]:
-    """Return a scale as the page's tracks have it."""
-    return asdict(scale) | {"pivot": scale.pivot}
+    return dict(values), predictions_from_blocks(live, blocks(), fields)
 
 
 def _labels(text: str, hypothesis: AnyHypothesis) -> TriedLabels:

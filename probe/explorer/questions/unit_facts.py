@@ -15,6 +15,7 @@ from activations.progress import Progress, counting, no_progress
 from activations.site_names import AnySites
 from activations.units import Unit
 from analyses.collecting.collect import collect
+from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among, units_among
 from analyses.profiling.histograms import histogram
 from analyses.profiling.unit_profile import gates_beside, unit_profile
@@ -28,7 +29,7 @@ from analyses.targets.many_hypotheses import all_targets
 from analyses.targets.target import Target
 from hypotheses.labels import Labels
 from probe.explorer.questions.plain_values import Answer
-from probe.explorer.questions.selecting import state_sites
+from probe.explorer.sidecar.planning import state_sites
 
 N_PASSAGES, N_NEAREST, N_CHARACTERS = 8, 12, 20
 _FEWEST_TIMES = 5  # that a character has to occur for its mean to be told
@@ -106,11 +107,15 @@ class Distribution(Answer):
 
 
 def distribution(read: ReadUnit) -> Distribution:
-    """Count the values of a unit at all recorded characters; values that are not numbers are left out."""
+    """Count the values of a unit at all recorded characters; values that are not numbers are left out.
+
+    Raises:
+        AnalysisError: If none is a number.
+    """
     values = read.values
     values = values[np.isfinite(values)]
     if not len(values):
-        values = np.zeros(1, values.dtype)
+        raise AnalysisError(f"{read.unit} has no value that is a number; choose another unit")
     counted = histogram(values, np.zeros(len(values), np.int64), ("all",))
     exact = values.astype(np.float64)
     return Distribution(
@@ -161,7 +166,7 @@ class Memory(Answer):
 
     Attributes:
         time_constant: Characters after which its autocorrelation falls under 1/e; infinite if it does not by lag 256,
-            NaN if the unit never changes.
+            NaN if the unit never changes. Below the shortest lag it says only that this is longer.
         lags: (n_lags,) in characters.
         autocorrelation: (n_lags,) at each lag; NaN where no two characters of a document are so far apart.
         sentence: The time constant in words.
@@ -178,7 +183,10 @@ def memory(read: ReadUnit) -> Memory:
     [measured] = collect(read.one_unit, [Autocorrelations(read.one_unit)])[0].values()
     constant = float(measured.time_constant[0])
     sentence = f"its autocorrelation falls under 1/e after {constant:.3g} characters"
-    if np.isinf(constant):
+    shortest = int(measured.lags[0])
+    if constant < shortest:  # found by interpolation from lag 0, where the autocorrelation is 1
+        sentence = f"its autocorrelation falls under 1/e within {shortest} character{'s' * (shortest > 1)}"
+    elif np.isinf(constant):
         sentence = f"its autocorrelation does not fall under 1/e within {int(measured.lags[-1])} characters"
     elif np.isnan(constant):
         sentence = "it never changes, and so has no autocorrelation"
@@ -202,35 +210,43 @@ class WrittenBy(Answer):
 
     Attributes:
         rows: For each of the characters that explain most of its changes, the first most of all: the `character`, the
-            mean `change` of the unit from the character before, its `mean` value then, and `n`, how often it occurs.
+            mean `change` of the unit from the character that was read before, its `mean` value then, and `n`, how often
+            it occurs.
+        sentence: Why there are none; empty if there are.
     """
 
     rows: Rows
+    sentence: str = ""
 
 
 def written_by(read: ReadUnit, *, top: int = N_CHARACTERS) -> WrittenBy:
     """Measure by how much a unit changes at each character on average.
 
-    Characters are ordered by how much of the changes' variance their means explain. The first characters of documents
-    do not count, nor do characters that occur fewer than 5 times.
+    Characters are ordered by how much of the changes' variance their means explain. The characters of documents that
+    are read first do not count, nor do characters that occur fewer than 5 times.
 
     Args:
         read: The unit.
         top: Number of characters.
     """
-    corpus, values = read.session.corpus, read.one_unit.values().astype(np.float64)
-    changes = np.diff(values, prepend=np.nan)
-    changes[corpus.starts] = np.nan
+    corpus, every = read.session.corpus, read.session.selection.every
+    if every > 1:
+        return WrittenBy(
+            rows=(),
+            sentence=f"only one character of {every} is recorded, which hides what each changes; record all of a part",
+        )
+    values, changes = read.one_unit.values().astype(np.float64), _changes(read)
     counts = np.isfinite(changes)
     characters, numbers = np.unique(corpus.codes[counts], return_inverse=True)
     if not len(characters):
-        return WrittenBy(rows=())
+        return WrittenBy(rows=(), sentence="no two characters that follow each other have values that are numbers")
     n = np.bincount(numbers)
     means = np.bincount(numbers, changes[counts]) / n
     levels = np.bincount(numbers, values[counts]) / n
     explained = np.where(n >= _FEWEST_TIMES, n * (means - changes[counts].mean()) ** 2, -1.0)
     order = [number for number in np.argsort(-explained, kind="stable")[:top].tolist() if explained[number] >= 0]
     return WrittenBy(
+        sentence="" if order else f"no character occurs {_FEWEST_TIMES} times",
         rows=tuple(
             {
                 "character": chr(int(characters[number])),
@@ -239,8 +255,20 @@ def written_by(read: ReadUnit, *, top: int = N_CHARACTERS) -> WrittenBy:
                 "n": int(n[number]),
             }
             for number in order
-        )
+        ),
     )
+
+
+def _changes(read: ReadUnit) -> Array:
+    """(n_chars,) by how much a unit changes at each character, from the one read before; NaN where there is none."""
+    corpus, values = read.session.corpus, read.one_unit.values().astype(np.float64)
+    if read.session.reading_rule.backwards:
+        changes = np.append(values[:-1] - values[1:], np.nan)
+        changes[corpus.stops - 1] = np.nan
+    else:
+        changes = np.append(np.nan, values[1:] - values[:-1])
+        changes[corpus.starts] = np.nan
+    return changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,9 +378,11 @@ def nearest(
         AnalysisError: If the unit never changes, or there is no such site.
     """
     session = read.session
-    chosen = state_sites(session) if sites is None else sites_among(session, sites)
-    values = np.nan_to_num(read.one_unit.values().astype(np.float64))
-    target = target_of_labels(session.corpus, str(read.unit), Labels(values, "numeric"), selection=session.selection)
+    chosen = state_sites(session.sites) if sites is None else sites_among(session, sites)
+    values = read.one_unit.values().astype(np.float64)
+    present = np.isfinite(values)
+    labels = Labels(np.where(present, values, 0.0), "numeric", None if np.isfinite(read.values).all() else ~present)
+    target = target_of_labels(session.corpus, str(read.unit), labels, selection=session.selection)
     ranking = rank(session, target, sites=chosen, n_intervals=top + 1, progress=progress)
     others = [ranked for ranked in ranking.units if ranked.unit != read.unit and np.isfinite(ranked.overall)]
     others.sort(key=lambda ranked: -abs(ranked.overall))

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from activations.progress import Progress, no_progress
 from activations.recordings.recording import Recording
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
@@ -18,11 +18,11 @@ from hypotheses.registry import get
 from probe.explorer.exploration import Exploration, ExploredRecording
 from probe.explorer.guarding import body_of
 from probe.explorer.held_model import AnyModel
-from probe.explorer.questions.plain_values import plain
+from probe.explorer.questions.plain_values import plain, scale_as_json
 from probe.explorer.routes.bodies import Body
 from probe.explorer.sidecar.site_scales import SiteScales
 from probe.explorer.streams import Endpoint, Job, Jobs
-from probe.viewer.scales import Scale
+from probe.viewer.scales import HIGHEST, Scale
 
 if TYPE_CHECKING:  # PyTorch takes seconds to load, and the page is shown without it
     from probe.explorer.questions.trying import Tried
@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # PyTorch takes seconds to load, and the page is shown withou
 Line = dict[str, Any]
 _MOST_CHARS = 20_000  # of a text, as of `questions.trying`
 _MOST_UNITS = 4
-_HIGHEST = 254
 
 
 def endpoints(exploration: Exploration, typing: Jobs) -> Mapping[tuple[str, str], Endpoint]:
@@ -41,22 +40,24 @@ def endpoints(exploration: Exploration, typing: Jobs) -> Mapping[tuple[str, str]
         typing: Reads what is typed, which does not wait for long questions.
     """
 
-    def answered(read: Callable[[bytes], Any], answer: Callable[[Any], Line]) -> Endpoint:
+    def answered(read: Callable[[bytes], Any], answer: Callable[[Any, Job], Line]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             wanted = read(await body_of(request.receive))
 
             def work(job: Job) -> Line:
-                return answer(wanted)
+                return answer(wanted, job)
 
             return JSONResponse(await typing.result(work, request.receive))
 
         return endpoint
 
     return {
-        ("POST", "/api/model"): answered(model_request, partial(model_facts, exploration)),
-        ("POST", "/api/try"): answered(try_request, partial(tried, exploration)),
-        ("POST", "/api/depends"): answered(depends_request, partial(dependence, exploration)),
-        ("POST", "/api/change"): answered(change_request, partial(change, exploration)),
+        ("POST", "/api/model"): answered(model_request, lambda number, job: model_facts(exploration, number)),
+        ("POST", "/api/try"): answered(try_request, lambda wanted, job: tried(exploration, wanted)),
+        ("POST", "/api/depends"): answered(depends_request, lambda wanted, job: dependence(exploration, wanted)),
+        ("POST", "/api/change"): answered(
+            change_request, lambda wanted, job: change(exploration, wanted, job.progress)
+        ),
     }
 
 
@@ -143,25 +144,19 @@ def tried(exploration: Exploration, wanted: TryRequest) -> Line:
 
     explored = exploration.recording(wanted.recording)
     units = [explored.unit(name) for name in wanted.units]
-    scales = scales_of(explored, {unit.site for unit in units})
+    scales = {unit: explored.levels.scale(unit) for unit in units}
     hypothesis, wrong = _hypothesis(exploration, wanted.hypothesis)
     with exploration.held.reading(recorded(explored)) as model:
-        answer = try_text(model, wanted.text, scales, hypotheses=hypothesis, sites=list(scales))
+        answer = try_text(model, wanted.text, scales, hypotheses=hypothesis)
         loss_scale = scale_of_losses(model)
-    return _shown(answer, units, scales, loss_scale) | {"labels": _labels(answer, wanted.hypothesis, wrong)}
+    return _shown(answer, scales, loss_scale) | {"labels": _labels(answer, wanted.hypothesis, wrong)}
 
 
-def _shown(answer: "Tried", units: list[Unit], scales: Mapping[Site, SiteScales], loss_scale: Scale) -> Line:
-    from probe.explorer.questions.trying import scale_as_json
-
+def _shown(answer: "Tried", scales: Mapping[Unit, Scale], loss_scale: Scale) -> Line:
     shown: Line = {
         "n_chars": answer.n_chars,
         "units": {
-            str(unit): {
-                "levels": answer.levels[unit.site][unit.index],
-                "scale": scale_as_json(scales[unit.site].of(unit.index)),
-            }
-            for unit in units
+            str(unit): {"levels": answer.levels[unit], "scale": scale_as_json(scale)} for unit, scale in scales.items()
         },
         "losses": answer.losses,
         "loss": {"levels": loss_scale.levels(answer.losses), "scale": scale_as_json(loss_scale)},
@@ -199,14 +194,14 @@ def dependence(exploration: Exploration, wanted: CharacterRequest) -> Line:
         return depends(model, wanted.text, wanted.position, wanted.character).as_json()
 
 
-def change(exploration: Exploration, wanted: CharacterRequest) -> Line:
+def change(exploration: Exploration, wanted: CharacterRequest, progress: Progress = no_progress) -> Line:
     """Return what changes if one character of a typed text is another one."""
     from probe.explorer.questions.changing import changed
 
     explored = exploration.recording(wanted.recording)
     scales = scales_of(explored, explored.session.sites)
     with exploration.held.reading(recorded(explored)) as model:
-        return changed(model, wanted.text, wanted.position, wanted.character or "", scales).as_json()
+        return changed(model, wanted.text, wanted.position, wanted.character or "", scales, progress=progress).as_json()
 
 
 def recorded(explored: ExploredRecording) -> Recording:
@@ -225,4 +220,4 @@ def scale_of_losses(model: AnyModel) -> Scale:
     It does not depend on the text, so that colours stay as they are while one types.
     """
     chance = max(math.log(len(model.vocabulary)), 0.1)
-    return Scale(kind="sequential", offset=0.0, step=2 * chance / _HIGHEST, gain=2.0)
+    return Scale(kind="sequential", offset=0.0, step=2 * chance / HIGHEST, gain=2.0)

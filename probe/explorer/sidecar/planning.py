@@ -1,7 +1,7 @@
 """Which sites a sidecar is to have: the size that it may take, and in which order sites come."""
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,12 @@ from probe.explorer.sidecar.stored_levels import n_bytes_of
 MOST_BYTES = 4_000_000_000
 _SHARE_OF_DISK = 10
 _FIRST_SIGNALS = ("hidden", "cell")
+
+
+def state_sites(sites: Iterable[Site]) -> list[Site]:
+    """Return the hidden and cell sites of some sites, or all if there are none of these."""
+    chosen = list(sites)
+    return [site for site in chosen if site.signal in _FIRST_SIGNALS] or chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

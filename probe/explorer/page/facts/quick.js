@@ -24,7 +24,8 @@ export function distributionOf(app, { edges, n, mean, sd, median }) {
 
 export function memoryOf(app, { time_constant: constant, lags, autocorrelation, sentence }) {
   const points = lags.map((lag, i) => ({ x: lag, y: autocorrelation[i] }));
-  const marks = constant === null ? [] : [{ value: constant, name: `${shown(constant, 1)} characters` }];
+  const isMeasured = constant !== null && constant >= lags[0]; // below the shortest lag, it is only known to be shorter
+  const marks = isMeasured ? [{ value: constant, name: `${shown(constant, 1)} characters` }] : [];
   const chart = curvesChart({ series: [{ name: "autocorrelation", points }], xTitle: "characters apart", yTitle: "autocorrelation", label: `Autocorrelation: ${sentence}`, marks, withZero: true });
   return [chart, make("p", "muted", {}, sentence)];
 }
@@ -46,8 +47,8 @@ export function inContext(before, text, after) {
   return [make("span", "before", {}, make("span", "", {}, visible(before))), make("mark", "", {}, visible(text)), make("span", "after", {}, visible(after))];
 }
 
-export function writtenByOf(app, { rows }) {
-  if (!rows.length) return [make("p", "muted", {}, "no character occurs often enough")];
+export function writtenByOf(app, { rows, sentence }) {
+  if (!rows.length) return [make("p", "muted", {}, sentence)];
   const bars = rows.map(({ character, change, mean, n }) => ({ name: character, value: change, title: `mean ${shown(mean)} after it, ${grouped(n)} times` }));
   return [
     make("p", "muted", {}, "How much the unit changes on average when a character is read; those that explain most of its changes first."),

@@ -75,7 +75,7 @@ export class ChangedCharacter {
     link.addEventListener("click", () => this.app.showUnit(unit));
     const change = `${largest > 0 ? "+" : ""}${numberText(largest, 0.01)}`;
     const long = lasts === null ? `≥ ${grouped(nSteps - 1)}` : grouped(lasts);
-    const title = `largest after ${grouped(after)} characters; ${lasts === null ? "still there at the end of the text" : `at most 1/e of that from ${grouped(lasts)} characters on`}`;
+    const title = `largest after ${grouped(after)} characters; ${lasts === null ? `still there after ${grouped(nSteps - 1)} characters, the last that were compared` : `at most 1/e of that from ${grouped(lasts)} characters on`}`;
     const row = make("tr", "", {}, make("th", "", { scope: "row" }, link), make("td", "number", {}, change), make("td", "number lasts", { title }, long), make("td", "", {}, sparkline(curve, `Difference over ${grouped(curve.length)} characters`)));
     row.dataset.unit = unit;
     return row;
