@@ -50,6 +50,7 @@ import { Notes, showNames } from "./panels/notes.js";
 import { Emitter, State } from "./state.js";
 import { Painting } from "./painting/painting.js";
 import { Panes } from "./text.js";
+import { tidied } from "./tidied.js";
 import { make, visible } from "./view.js";
 
 const PANELS = ["ask", "selection", "unit", "try", "steer", "keep", "class"];
@@ -70,6 +71,7 @@ class App extends Emitter {
     this.labels = new HypothesisLabels(this);
     this.notes = new Notes(this);
     this.pointed = null;
+    this.said = make("div", "said", { role: "status" });
     this.panels = new Map();
   }
 
@@ -77,7 +79,9 @@ class App extends Emitter {
   async start() {
     const modules = Promise.all(PANELS.map((name) => import(`./panels/${name}.js`)));
     this.facts = await this.api.json("facts");
-    this.#check();
+    this.state.tidied = (values) => this.#tidied(values);
+    this.on("recordings", () => this.state.tidy());
+    this.state.tidy();
     this.appearance = new Appearance(this);
     this.#build();
     this.painting = new Painting(this);
@@ -101,6 +105,10 @@ class App extends Emitter {
 
   get recording() {
     return this.recordings[0];
+  }
+
+  get units() {
+    return new Units(this.facts.recordings[this.recording].sites);
   }
 
   get unit() {
@@ -166,23 +174,14 @@ class App extends Emitter {
 
   // ---- The beginning
 
-  /** Replace what the address says, but this server does not have, and say so. */
-  #check() {
-    const { state, facts } = this;
-    const known = state.get("recordings").filter((number) => number < facts.recordings.length).slice(0, 2);
-    state.set({ recordings: known.length ? known : [0] });
-    this.units = new Units(facts.recordings[this.recording].sites);
-    const unit = this.unit;
-    if (unit && !this.units.placeOf(unit)) this.unknown = `this recording has no unit ${unit}`;
-    if (!this.units.placeOf(unit)) state.set({ unit: this.units.first });
-    if (!PANELS.includes(state.get("panel"))) state.set({ panel: PANELS[0] });
-    const { n_chars: nChars } = facts.recordings[this.recording].header;
-    if (state.get("position") >= nChars) state.set({ position: Math.max(nChars - 1, 0), place: null });
-    if ((state.get("place")?.position ?? 0) >= nChars) state.set({ place: null });
+  /** Replace what the address says, but this server does not have, and say so of a unit. */
+  #tidied(values) {
+    const known = tidied(values, this.facts.recordings, PANELS);
+    if (values.unit && values.unit !== known.unit) this.say(`this recording has no unit ${values.unit}; shown is ${known.unit}`, { isError: true });
+    return known;
   }
 
   #build() {
-    this.said = make("div", "said", { role: "status" });
     this.prepared = make("span", "prepared muted");
     const choice = new UnitChoice(this);
     const question = new HypothesisBox(this);
@@ -191,7 +190,6 @@ class App extends Emitter {
     document.body.append(this.keys.dialog);
     document.getElementById("page").hidden = false;
     document.getElementById("starting")?.remove();
-    if (this.unknown) this.say(`${this.unknown}; shown is ${this.unit}`, { isError: true });
   }
 
   // ---- Panels
@@ -257,7 +255,6 @@ class App extends Emitter {
     keys.add(TEXT, ["p"], "p", "the model's five guesses below each character", () => state.set({ guesses: !state.get("guesses") }));
     keys.add("Page", ["Escape"], "Esc", "end the full screen, and return to the text", (_, event) => this.#leave(event));
     keys.add("Page", ["?"], "?", "this help", () => keys.help());
-    this.on("recordings", () => this.#checkUnit());
     for (const name of ["unit", "hypothesis", "recordings"]) this.on(name, () => this.#entitle());
     this.#entitle();
   }
@@ -266,11 +263,6 @@ class App extends Emitter {
     finder.value = `@${this.position}`;
     finder.focus();
     finder.setSelectionRange(1, finder.value.length);
-  }
-
-  #checkUnit() {
-    this.units = new Units(this.facts.recordings[this.recording].sites);
-    if (!this.units.placeOf(this.unit)) this.state.set({ unit: this.units.first });
   }
 
   #entitle() {

@@ -1,0 +1,71 @@
+"""The explorer's page in Chromium, where something is wrong, late or different: it says so, and shows what is true."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from explorer_pages import CHROMIUM, ExplorerPage, known_recording, pages
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
+Open = Callable[..., ExplorerPage]
+FOCUSED = "(document.activeElement.dataset.key ?? document.activeElement.className)"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One browser for all tests of this file."""
+    with playwright.sync_playwright() as running:
+        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Open]:
+    with pages(browser) as opener:
+        yield opener
+
+
+def chips(opened: ExplorerPage) -> list[str]:
+    return [str(name) for name in opened.page.locator(".chip-name").all_inner_texts()]
+
+
+# ---- Addresses
+
+
+def test_an_address_of_nothing_that_there_is_shows_what_there_is(open_page: Open) -> None:
+    """Put into an open page or opened: each value that this server does not have is replaced, and the page goes on."""
+    opened = open_page(known_recording("a.h5"), known_recording("b.h5"), fragment="#u=0/cell/3")
+    for fragment, name, value in (
+        ("#h=in_comment", "unit", "0/cell/0"),
+        ("#u=0/cell/999999", "unit", "0/cell/0"),
+        ("#u=<img src=x>", "unit", "0/cell/0"),
+        ("#r=7", "recordings", [0]),
+        ("#r=0,0", "recordings", [0]),
+        ("#r=1,0,1", "recordings", [1, 0]),
+        ("#panel=none", "panel", "ask"),
+        ("#theme=blue", "theme", "auto"),
+        ("#full=none", "full", ""),
+        ("#size=0", "size", 10),
+        ("#size=999", "size", 32),
+        ("#p=999999999", "position", 39_999),
+        ("#v=999999999:0", "place", None),
+    ):
+        opened.run("(fragment) => void (location.hash = fragment)", fragment)
+        opened.ready()
+        if name != "place":
+            assert opened.state(name) == value, fragment
+        assert opened.run("() => app.seen[0]") < 40_000, fragment
+        assert opened.page.locator(".tab[aria-selected=true]").count() == 1, fragment
+        assert opened.page.locator(".pane").count() == len(opened.state("recordings")), fragment
+        assert opened.run("() => app.panes.view.size") == opened.state("size"), fragment
+        unit = opened.state("unit")
+        opened.press("]")
+        assert opened.state("unit") != unit and opened.tracks()[0] == opened.state("unit"), fragment
+    opened.run("() => void (location.hash = '#u=0/cell/77')")
+    opened.wait("document.querySelector('.said').textContent.includes('no unit 0/cell/77')")
+    opened.page.goto("about:blank")
+    opened.open("#r=1,1&size=0&panel=none&theme=blue")
+    assert opened.state("recordings") == [1] and opened.page.locator(".pane").count() == 1
+    assert opened.run("() => app.panes.view.size") == 10
