@@ -1,5 +1,6 @@
 """The explorer's page in Chromium, where something is wrong, late or different: it says so, and shows what is true."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -69,3 +70,45 @@ def test_an_address_of_nothing_that_there_is_shows_what_there_is(open_page: Open
     opened.open("#r=1,1&size=0&panel=none&theme=blue")
     assert opened.state("recordings") == [1] and opened.page.locator(".pane").count() == 1
     assert opened.run("() => app.panes.view.size") == 10
+
+
+def test_a_fault_in_one_place_stops_no_other(open_page: Open) -> None:
+    """Neither what else listens, nor what else was asked, nor is it taken for a server that is gone."""
+    opened = open_page(known_recording())
+    opened.run("() => { globalThis.banners = 0; app.on('gone', () => (banners += 1)); }")
+    opened.run("""() => {
+        const wrong = new AbortController();
+        app.on('hypothesis', () => { throw new Error('wrong listener'); }, wrong.signal);
+        app.on('hypothesis', (text) => (globalThis.heard = text));
+        globalThis.listenNoMore = () => wrong.abort();
+    }""")
+    opened.run("() => void (location.hash = '#u=0/cell/4&h=in_comment&theme=dark')")
+    opened.wait("app.labelsOf(0)?.name === 'in_comment' && document.documentElement.dataset.theme === 'dark'")
+    assert opened.run("() => heard") == "in_comment" and opened.tracks()[0] == "0/cell/4"
+    assert "wrong listener" in opened.mishaps[0]
+    opened.run("() => listenNoMore()")
+    opened.wait("document.querySelector('.controls .control')")
+    answers = ['{"result": {"rows": [null]}}', '{"progress": [1, 2]}\n{"quick": []}']
+    n_asked = []
+
+    def answer(route: Any) -> None:
+        n_asked.append(route.request.url)
+        route.fulfill(status=200, body=answers[0] + "\n", content_type="application/x-ndjson")
+
+    opened.page.route("**/api/rank", answer)
+    for hypothesis, sentence in (("in_quotes", "null"), ("in_word", "before it was whole")):
+        n_asked.clear()
+        opened.run("(hypothesis) => void app.ask(hypothesis)", hypothesis)
+        opened.wait(f"document.querySelector('.panel-ask .stage').textContent.includes({json.dumps(sentence)})")
+        opened.page.wait_for_timeout(500)
+        assert len(n_asked) == 1 and opened.run("() => banners") == 0
+        answers.pop(0)
+    opened.run("() => app.on('back', () => { throw new Error('wrong at back'); })")
+    opened.stand_in.stop()
+    opened.page.keyboard.press("]")
+    opened.wait("!document.getElementById('banner').hidden")
+    opened.stand_in.start()
+    opened.wait("document.getElementById('banner').hidden")
+    opened.wait("app.panes.view.header.tracks[app.panes.view.panels[0].tracks[0]].name === '0/cell/5'")
+    assert opened.run("() => banners") == 1 and "wrong at back" in opened.mishaps[-1]
+    opened.mishaps.clear()
