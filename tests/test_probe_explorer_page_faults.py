@@ -112,3 +112,27 @@ def test_a_fault_in_one_place_stops_no_other(open_page: Open) -> None:
     opened.wait("app.panes.view.header.tracks[app.panes.view.panels[0].tracks[0]].name === '0/cell/5'")
     assert opened.run("() => banners") == 1 and "wrong at back" in opened.mishaps[-1]
     opened.mishaps.clear()
+
+
+# ---- Labels
+
+
+def test_labels_stand_under_no_name_but_theirs(open_page: Open) -> None:
+    """Those of a hypothesis before go with one that cannot be read, and keep their name while the next are awaited."""
+    recording = known_recording()
+    opened = open_page(recording, fragment="#u=0/cell/3&h=in_comment")
+    opened.wait("app.panes.view.panels[0].tracks.length === 2")
+    opened.stand_in.delay = lambda path, query: 0.8 if query.get("hypothesis") == "in_quotes" else 0.0
+    opened.run("() => void (location.hash = '#u=0/cell/3&h=in_quotes')")
+    opened.page.wait_for_timeout(200)
+    assert chips(opened) == ["0/cell/3", "in_comment"] == opened.tracks()
+    opened.run("() => app.labels.renew()")  # while others are awaited
+    opened.wait("app.labelsOf(0)?.name === 'in_quotes'")
+    opened.ready()
+    assert chips(opened) == ["0/cell/3", "in_quotes"] == opened.tracks()
+    opened.run("() => void (location.hash = '#u=0/cell/3&h=nonsense')")
+    opened.wait("document.querySelector('.said.error')")
+    opened.ready()
+    assert opened.run("() => app.labelsOf(0) ?? null") is None
+    assert chips(opened) == opened.tracks() == ["0/cell/3"]
+    opened.wait("document.querySelector('.panel-ask').textContent.includes('follow them are listed here')")

@@ -298,18 +298,17 @@ export class Panes {
   /** The names of the tracks, to take one away or to let it colour the characters. */
   #showChips(pane) {
     const app = this.#app;
-    const names = app.state.get("tracks").filter((name) => name !== "labels" || app.state.get("hypothesis"));
-    const chips = names.map((name, place) => this.#chipOf(name, place));
+    const labels = app.labelsOf(pane.number);
+    const names = app.state.get("tracks").filter((name) => name !== "labels" || labels);
+    const chips = names.map((name, place) => this.#chipOf(name, { unit: app.unit, labels: labels?.name }[name] ?? name, place === 0));
     const { predictions } = app.facts.recordings[pane.number];
     if (predictions && !names.includes("loss") && names.length < MOST_TRACKS) chips.push(adding("loss", "Show the model's loss", () => app.toggleTrack("loss")));
     if (names.length < MOST_TRACKS) chips.push(adding("keep unit", "Keep this unit beside the next ones (k)", () => app.toggleTrack(app.unit)));
     pane.chips.replaceChildren(...chips);
   }
 
-  #chipOf(name, place) {
+  #chipOf(name, label, isFirst) {
     const app = this.#app;
-    const label = { unit: app.unit, labels: app.state.get("hypothesis") }[name] ?? name;
-    const isFirst = place === 0;
     const title = isFirst ? `${label} colours the characters` : `Let ${label} colour the characters`;
     const first = make("button", "chip-name", { type: "button", title, "aria-pressed": String(isFirst) }, visible(label));
     first.addEventListener("click", () => app.state.set({ tracks: [name, ...app.state.get("tracks").filter((one) => one !== name)] }));

@@ -55,29 +55,41 @@ export class HypothesisLabels {
   }
 
   /** Ask for the labels of a hypothesis, none if it is empty. Fails with a sentence if it cannot be read. */
-  async ask(text) {
-    const { app } = this;
-    const signal = app.latest("labels");
-    const recordings = text ? app.state.get("recordings") : [];
-    const answers = await Promise.all(recordings.map((recording) => app.api.post("labels", { recording, hypothesis: text }, { signal })));
-    if (signal.aborted) return;
-    this.#byRecording = new Map(recordings.map((recording, i) => [recording, answers[i]]));
-    this.#text = text;
-    app.state.set({ hypothesis: text }, { isStep: true });
-    app.emit("labels", this.of(app.recording) ?? null);
+  async ask(text, { isStep = true } = {}) {
+    const signal = this.app.latest("labels");
+    const answers = await this.#answersTo(text, signal);
+    if (!signal.aborted) this.#show(text, answers, isStep);
   }
 
-  /** Ask once more for the labels that are shown, which the server does not keep any more. */
+  /** Let the server make the labels that are shown once more, which it does not keep any more: their ids stay. */
   renew() {
-    this.#renewing ??= this.ask(this.#text).finally(() => (this.#renewing = null));
+    this.#renewing ??= this.#answersTo(this.#text).finally(() => (this.#renewing = null));
     return this.#renewing;
   }
 
+  /** What the server says of the labels of a hypothesis, by recording. */
+  async #answersTo(text, signal) {
+    const recordings = text ? this.app.state.get("recordings") : [];
+    const answers = await Promise.all(recordings.map((recording) => this.app.api.post("labels", { recording, hypothesis: text }, { signal })));
+    return new Map(recordings.map((recording, i) => [recording, answers[i]]));
+  }
+
+  #show(text, answers, isStep) {
+    const { app } = this;
+    this.#byRecording = answers;
+    this.#text = text;
+    app.state.set({ hypothesis: text }, { isStep });
+    app.emit("labels", this.of(app.recording) ?? null);
+  }
+
+  /** Ask for the labels of what the state has; if there are none, those before it go. */
   async #askQuietly(text) {
     try {
       await this.ask(text);
     } catch (error) {
-      if (!isOvertaken(error)) this.app.say(error.message, { isError: true });
+      if (isOvertaken(error)) return;
+      this.#show(text, new Map(), false);
+      this.app.say(error.message, { isError: true });
     }
   }
 }
