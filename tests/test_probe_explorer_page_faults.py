@@ -130,9 +130,34 @@ def test_labels_stand_under_no_name_but_theirs(open_page: Open) -> None:
     opened.wait("app.labelsOf(0)?.name === 'in_quotes'")
     opened.ready()
     assert chips(opened) == ["0/cell/3", "in_quotes"] == opened.tracks()
+    opened.wait("document.querySelector('.controls .control')")
     opened.run("() => void (location.hash = '#u=0/cell/3&h=nonsense')")
     opened.wait("document.querySelector('.said.error')")
     opened.ready()
     assert opened.run("() => app.labelsOf(0) ?? null") is None
     assert chips(opened) == opened.tracks() == ["0/cell/3"]
     opened.wait("document.querySelector('.panel-ask').textContent.includes('follow them are listed here')")
+
+
+def test_a_pattern_that_is_typed_is_one_step_back(open_page: Open) -> None:
+    opened = open_page(fragment="#h=in_comment")
+    opened.wait("app.labelsOf(0)")
+    n_before = opened.run("() => history.length")
+    opened.press("a", "Control+A")
+    for n in range(1, 4):
+        opened.page.keyboard.type("/a" if n == 1 else "b")
+        opened.wait(f"app.labelsOf(0)?.name === \"regex:'a{'b' * (n - 1)}'\"")
+        opened.page.wait_for_timeout(1050)
+    opened.press("Enter")
+    assert opened.run("() => history.length") == n_before + 1
+    opened.page.go_back()
+    opened.wait("app.labelsOf(0)?.name === 'in_comment'")
+    opened.page.get_by_role("tab", name="Ask").focus()
+    opened.press("End")
+    assert (
+        opened.page.locator(".tab[aria-selected=true]").inner_text()
+        == "Class"
+        == opened.run("() => document.activeElement.textContent")
+    )
+    opened.press("Home")
+    assert opened.state("panel") == "ask"

@@ -131,8 +131,8 @@ class App extends Emitter {
     return this.labels.of(recording);
   }
 
-  ask(hypothesis) {
-    return this.labels.ask(hypothesis);
+  ask(hypothesis, options) {
+    return this.labels.ask(hypothesis, options);
   }
 
   showUnit(name) {
@@ -234,9 +234,10 @@ class App extends Emitter {
 
   #onTabKey(event) {
     const names = [...this.panels.keys()];
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const next = names[(names.indexOf(this.state.get("panel")) + step + names.length) % names.length];
+    const open = names.indexOf(this.state.get("panel"));
+    const number = { ArrowRight: open + 1, ArrowLeft: open - 1, Home: 0, End: -1 }[event.key];
+    if (number === undefined) return;
+    const next = names.at(number % names.length);
     this.openPanel(next);
     this.panels.get(next).tab.focus();
     event.preventDefault();

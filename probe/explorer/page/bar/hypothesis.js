@@ -97,6 +97,7 @@ export class HypothesisLabels {
 /** The box in the bar. */
 export class HypothesisBox {
   #timers = [];
+  #hasStepped = false; // since the focus came: what is typed on replaces it, as one step back in the browser
 
   constructor(app) {
     this.app = app;
@@ -111,6 +112,7 @@ export class HypothesisBox {
       onType: (value) => this.#type(value),
       isPart: (value) => value.endsWith(":"),
     });
+    this.box.input.addEventListener("focus", () => (this.#hasStepped = false));
     this.element = make("div", "hypothesis-choice", {}, this.box.element, this.message);
     app.keys.add("Questions", ["a"], "a", "ask: a hypothesis, or a /pattern/", () => this.box.input.focus());
     app.on("hypothesis", (text) => this.#show(text));
@@ -143,7 +145,8 @@ export class HypothesisBox {
   /** Ask for the labels; what is wrong is said after a while, in case that more is typed. Returns whether they came. */
   async #ask(value, patience) {
     try {
-      await this.app.ask(hypothesisOf(value));
+      await this.app.ask(hypothesisOf(value), { isStep: !this.#hasStepped });
+      this.#hasStepped = true;
       return true;
     } catch (error) {
       if (!isOvertaken(error)) this.#timers.push(setTimeout(() => this.#say(error.message), patience));
