@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from explorer_pages import CHROMIUM, ExplorerPage, known_recording, pages
+from explorer_standin import RefusalError
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
@@ -161,3 +162,36 @@ def test_a_pattern_that_is_typed_is_one_step_back(open_page: Open) -> None:
     )
     opened.press("Home")
     assert opened.state("panel") == "ask"
+
+
+# ---- What is on its way
+
+
+def test_a_track_that_is_awaited_is_marked_and_the_focus_stays(open_page: Open) -> None:
+    """The chip of a unit whose colours are not those of the text yet says so; chips drawn anew keep the focus."""
+    opened = open_page(fragment="#u=0/cell/0&h=in_comment")
+    opened.wait("app.panes.view.panels[0].tracks.length === 2")
+    awaited = "() => [...document.querySelectorAll('.chip.absent .chip-name')].map((chip) => chip.textContent)"
+    assert opened.run(awaited) == []
+    opened.stand_in.delay = lambda path, query: 0.8 if query.get("unit") == "0/cell/1" else 0.0
+    opened.page.keyboard.press("]")
+    opened.page.wait_for_timeout(250)
+    assert opened.tracks()[0] == "0/cell/0" and opened.run(awaited) == ["0/cell/1"]
+    assert opened.page.locator(".pane .chips").get_attribute("aria-busy") == "true"
+    opened.wait("app.panes.view.header.tracks[app.panes.view.panels[0].tracks[0]].name === '0/cell/1'")
+    opened.ready()
+    assert opened.run(awaited) == [] and opened.page.locator(".pane .chips").get_attribute("aria-busy") == "false"
+    opened.page.get_by_role("button", name="in_comment", exact=True).focus()
+    opened.press("Enter")
+    assert opened.tracks() == ["in_comment", "0/cell/1"]
+    assert opened.run(f"() => {FOCUSED}") == "labels"
+    opened.page.get_by_role("button", name="+ loss").focus()
+    opened.press("Enter")
+    assert opened.run(f"() => {FOCUSED}") == "loss"  # which is in its place
+    opened.page.get_by_role("button", name="Take loss away").focus()
+    opened.press("Enter")
+    assert opened.run(f"() => {FOCUSED}") == "+ keep unit"
+    opened.stand_in.refuses = lambda path, query: RefusalError(400, "broken") if path == "levels" else None
+    opened.press("]")
+    assert opened.run(awaited) == ["0/cell/2"] and opened.tracks()[1] == "0/cell/1"
+    assert opened.page.locator(".pane .chips").get_attribute("aria-busy") == "false"

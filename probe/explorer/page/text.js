@@ -2,6 +2,7 @@
 
 import { CachedTiles, make, TextView, visible } from "./view.js";
 import { isOvertaken } from "./api.js";
+import { redraw } from "./charts/redraw.js";
 
 const MOST_TRACKS = 4;
 const MOST_RUNNING = 4; // requests of tiles at a time: browsers send six to one server
@@ -60,6 +61,7 @@ class Pane {
   #tracks = new Map(); // number of each track in the header, by what it shows
   #sources = []; // what each track shows, as the parameters of a request
   #shown = "";
+  #present = new Set(); // what the tracks of the view show
 
   constructor(app, number, element) {
     const { header } = app.facts.recordings[number];
@@ -118,6 +120,12 @@ class Pane {
     this.view.show(present);
     this.queue.keepTracks(present);
     this.#shown = key;
+    this.#present = new Set(present.map((number) => JSON.stringify(this.#sources[number])));
+  }
+
+  /** Whether the text has this track now. */
+  has(source) {
+    return this.#present.has(JSON.stringify(source));
   }
 
   /** The number of the track that shows something; the header has what is to be known of it once it is `#ready`. */
@@ -277,40 +285,49 @@ export class Panes {
     if (!this.#leader) return;
     const signal = this.#app.latest("tracks");
     for (const pane of this.#panes) {
-      this.#showChips(pane);
+      this.#showChips(pane, { isBusy: true });
       const shown = pane.show(this.#sourcesOf(pane), signal).then(() => this.#keepPlace());
-      shown.catch((error) => isOvertaken(error) || pane.view.say(error.message));
+      const said = shown.catch((error) => isOvertaken(error) || pane.view.say(error.message));
+      said.then(() => signal.aborted || this.#showChips(pane, { isBusy: false }));
     }
   }
 
   /** What the tracks of a pane show, as the parameters of a request; the first colours the characters. */
   #sourcesOf(pane) {
-    const { state } = this.#app;
-    const sources = state.get("tracks").map((name) => {
-      if (name === "labels") return this.#app.labelsOf(pane.number) && { labels: this.#app.labelsOf(pane.number).id };
-      if (name === "loss") return this.#app.facts.recordings[pane.number].predictions && { loss: 1 };
-      return { unit: name === "unit" ? state.get("unit") : name };
-    });
+    const sources = this.#app.state.get("tracks").map((name) => this.#sourceOf(pane, name));
     const keys = new Map(sources.filter(Boolean).map((source) => [JSON.stringify(source), source]));
     return [...keys.values()].slice(0, MOST_TRACKS);
   }
 
-  /** The names of the tracks, to take one away or to let it colour the characters. */
-  #showChips(pane) {
+  #sourceOf(pane, name) {
+    const app = this.#app;
+    if (name === "labels") return app.labelsOf(pane.number) && { labels: app.labelsOf(pane.number).id };
+    if (name === "loss") return app.facts.recordings[pane.number].predictions && { loss: 1 };
+    return { unit: name === "unit" ? app.unit : name };
+  }
+
+  /** The names of the tracks, to take one away or to let it colour the characters; marked while the text has it not. */
+  #showChips(pane, { isBusy }) {
     const app = this.#app;
     const labels = app.labelsOf(pane.number);
     const names = app.state.get("tracks").filter((name) => name !== "labels" || labels);
-    const chips = names.map((name, place) => this.#chipOf(name, { unit: app.unit, labels: labels?.name }[name] ?? name, place === 0));
+    const chips = names.map((name, place) => {
+      const chip = this.#chipOf(name, { unit: app.unit, labels: labels?.name }[name] ?? name, place === 0);
+      chip.classList.toggle("absent", !pane.has(this.#sourceOf(pane, name)));
+      return chip;
+    });
     const { predictions } = app.facts.recordings[pane.number];
     if (predictions && !names.includes("loss") && names.length < MOST_TRACKS) chips.push(adding("loss", "Show the model's loss", () => app.toggleTrack("loss")));
     if (names.length < MOST_TRACKS) chips.push(adding("keep unit", "Keep this unit beside the next ones (k)", () => app.toggleTrack(app.unit)));
-    pane.chips.replaceChildren(...chips);
+    pane.chips.ariaBusy = String(isBusy);
+    redraw(pane.chips, chips);
   }
 
   #chipOf(name, label, isFirst) {
     const app = this.#app;
     const title = isFirst ? `${label} colours the characters` : `Let ${label} colour the characters`;
     const first = make("button", "chip-name", { type: "button", title, "aria-pressed": String(isFirst) }, visible(label));
+    first.dataset.key = name;
     first.addEventListener("click", () => app.state.set({ tracks: [name, ...app.state.get("tracks").filter((one) => one !== name)] }));
     const chip = make("span", "chip", {}, first);
     if (name !== "unit") {
@@ -359,6 +376,7 @@ export class Panes {
 
 function adding(name, title, does) {
   const button = make("button", "chip-add", { type: "button", title }, `+ ${name}`);
+  button.dataset.key = `+ ${name}`;
   button.addEventListener("click", does);
   return button;
 }
