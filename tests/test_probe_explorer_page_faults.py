@@ -195,3 +195,42 @@ def test_a_track_that_is_awaited_is_marked_and_the_focus_stays(open_page: Open) 
     opened.press("]")
     assert opened.run(awaited) == ["0/cell/2"] and opened.tracks()[1] == "0/cell/1"
     assert opened.page.locator(".pane .chips").get_attribute("aria-busy") == "false"
+
+
+def test_each_thing_that_is_awaited_is_said_until_it_is_there(open_page: Open) -> None:
+    """In the strip, whatever else has come; and what the server prepares, whenever that begins or fails."""
+    first, second = known_recording("a.h5"), known_recording("b.h5")
+    sidecar: dict[str, object] = {"state": "none", "sentence": "", "progress": None}
+    facts = second.facts
+    second.facts = lambda: facts() | {"sidecar": sidecar}  # type: ignore[method-assign]
+    opened = open_page(first, second)
+    message = opened.page.locator(".overview-message")
+    opened.stand_in.delay = lambda path, query: (
+        1.5 if path == "overview" and query.get("unit") == "0/cell/1" else 0.5 if path == "labels" else 0.0
+    )
+    opened.page.keyboard.press("]")
+    opened.run("() => void app.ask('in_comment')")
+    opened.wait("document.querySelector('.overview-message').textContent === 'reading the whole text …'")
+    opened.wait("app.labelsOf(0)")
+    opened.page.wait_for_timeout(300)
+    assert message.inner_text() == "reading the whole text …"
+    opened.ready()
+    assert message.inner_text() == ""
+    prepared, said = opened.page.locator(".prepared"), opened.page.locator(".said")
+    assert prepared.inner_text() == ""
+    sidecar |= {"state": "making", "progress": [1, 2]}
+    opened.run("() => app.state.set({ recordings: [1] })")
+    opened.wait("document.querySelector('.prepared').textContent === 'preparing 50 %'")
+    sidecar |= {"state": "failed", "sentence": "the disk is full", "progress": None}
+    opened.wait("document.querySelector('.said').textContent === 'the disk is full'")
+    assert prepared.inner_text() == ""
+    opened.run("() => app.say('')")
+    opened.stand_in.stop()
+    opened.page.keyboard.press("]")
+    opened.wait("!document.getElementById('banner').hidden")
+    sidecar |= {"state": "making", "sentence": "", "progress": [3, 4]}
+    opened.stand_in.start()
+    opened.wait("document.querySelector('.prepared').textContent === 'preparing 75 %'")
+    sidecar |= {"state": "ready", "progress": None}
+    opened.wait("!document.querySelector('.prepared').textContent")
+    assert said.inner_text() == ""

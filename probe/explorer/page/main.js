@@ -62,6 +62,8 @@ class App extends Emitter {
   #turns = new Map();
   #saidTimer = 0;
   #openPanel = null;
+  #isWatching = false;
+  #saidFailures = new Set();
 
   constructor() {
     super();
@@ -91,6 +93,7 @@ class App extends Emitter {
     this.#makePanels(await modules);
     this.#listen();
     this.labels.ask(this.state.get("hypothesis")).catch((error) => this.say(error.message, { isError: true }));
+    for (const name of ["recordings", "back"]) this.on(name, () => this.#watchPreparing());
     this.#watchPreparing();
     showNames(this);
     this.notes.load();
@@ -308,21 +311,30 @@ class App extends Emitter {
     this.emit("back");
   }
 
-  /** Say what the server prepares, until it is done. */
+  /** Say what the server prepares for the recordings that are shown, until it is done; of a failure once. */
   async #watchPreparing() {
-    const sidecars = () => this.recordings.map((number) => this.facts.recordings[number].sidecar).filter(Boolean);
-    while (sidecars().some(({ state }) => state === "making")) {
-      const { sentence, progress } = sidecars().find(({ state }) => state === "making");
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    for (;;) {
+      const { recordings } = await this.api.json("facts");
+      this.facts.recordings.forEach((recording, i) => (recording.sidecar = recordings[i].sidecar));
+      const making = this.#sidecars("making")[0];
+      if (!making) break;
+      const { sentence, progress } = making;
       this.prepared.textContent = `preparing ${Math.floor(100 * (Array.isArray(progress) ? progress[0] / progress[1] : progress ?? 0))} %`;
       this.prepared.title = sentence ?? "";
       await new Promise((done) => setTimeout(done, PREPARING_MS));
-      const facts = await this.api.json("facts");
-      this.facts.recordings.forEach((recording, i) => (recording.sidecar = facts.recordings[i].sidecar));
     }
-    const failed = sidecars().find(({ state }) => state === "failed");
+    this.#isWatching = false;
     this.prepared.textContent = "";
-    if (failed?.sentence) this.say(failed.sentence);
+    const failure = this.#sidecars("failed").map(({ sentence }) => sentence).find((sentence) => sentence && !this.#saidFailures.has(sentence));
+    if (failure) this.say(failure);
+    this.#saidFailures.add(failure);
     this.emit("prepared");
+  }
+
+  #sidecars(wanted) {
+    return this.recordings.map((number) => this.facts.recordings[number].sidecar).filter((sidecar) => sidecar?.state === wanted);
   }
 }
 

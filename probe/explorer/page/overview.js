@@ -32,6 +32,7 @@ class Strip {
   #ended = new AbortController();
   #scheduled = 0;
   #parts = { unit: null, labels: null }; // what is drawn: { scale, low, high }
+  #messages = { unit: "", labels: "" };
   #asked = { unit: null, labels: null }; // what is drawn, or is to be: the sources and the number of bins
   #pressed = null;
 
@@ -100,18 +101,23 @@ class Strip {
     if (key === this.#asked[part]) return;
     this.#asked[part] = key;
     const signal = this.app.latest(`overview ${this.number} ${part}`);
-    const late = setTimeout(() => (this.message.textContent = "reading the whole text …"), LATE_MS);
+    const late = setTimeout(() => this.#say(part, "reading the whole text …"), LATE_MS);
     try {
       this.#parts[part] = source && (await this.#read(source, this.#nBins, signal));
-      this.message.textContent = "";
+      this.#say(part, "");
     } catch (error) {
       if (isOvertaken(error)) return;
       this.#parts[part] = this.#asked[part] = null;
-      this.message.textContent = error.message;
+      this.#say(part, error.message);
     } finally {
       clearTimeout(late);
     }
     if (!this.#ended.signal.aborted) this.draw();
+  }
+
+  #say(part, sentence) {
+    this.#messages[part] = sentence;
+    this.message.textContent = [...new Set(Object.values(this.#messages))].filter(Boolean).join("; ");
   }
 
   async #read(source, nBins, signal) {
