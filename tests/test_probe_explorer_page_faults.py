@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from explorer_pages import CHROMIUM, ExplorerPage, known_recording, pages
+from explorer_pages import CHROMIUM, ExplorerPage, known_recording, known_text, pages
 from explorer_standin import RefusalError
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
@@ -234,3 +234,46 @@ def test_each_thing_that_is_awaited_is_said_until_it_is_there(open_page: Open) -
     sidecar |= {"state": "ready", "progress": None}
     opened.wait("!document.querySelector('.prepared').textContent")
     assert said.inner_text() == ""
+
+
+# ---- Two recordings
+
+
+def test_places_are_of_the_recording_that_is_meant(open_page: Open) -> None:
+    """Of two different texts each strip moves its own, and the address has the place in the one that is asked."""
+    recordings = known_recording("a.h5"), known_recording("b.h5", text=known_text()[20_000:])
+    opened = open_page(*recordings, fragment="#r=0,1&u=0/cell/3&p=500")
+    carets = "() => app.panes.views.map(({ caret }) => caret.position)"
+    assert opened.run(carets) == [500, 0]
+    strips = opened.page.locator(".overview")
+    box = strips.nth(1).bounding_box()
+    opened.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.ready()
+    first, second = opened.run(carets)
+    assert first == 500 and second == pytest.approx(10_000, abs=30)
+    assert opened.state("position") == 500 == opened.run("() => app.position")
+    shown = [int(strips.nth(n).get_attribute("aria-valuenow")) for n in range(2)]
+    assert shown[0] < 500 and 8_000 < shown[1] <= second
+    assert shown == opened.run("() => [0, 1].map((number) => app.seenOf(number)[0])")
+    assert opened.run("() => app.seen") == opened.run("() => app.seenOf(0)")
+    strips.nth(1).focus()
+    opened.press("Home")
+    assert opened.run(carets) == [500, 0]
+    text = opened.page.locator(".pane").nth(1).locator(".scroller").bounding_box()
+    opened.page.mouse.move(text["x"] + 120, text["y"] + 60)
+    opened.ready()
+    assert opened.run("() => [app.pointed, app.panes.views[1].pointed !== null]") == [None, True]
+    opened.run("() => app.goTo(30000)")  # of the recording that is asked, wherever the pointer is
+    opened.ready()
+    assert opened.run(carets) == [30_000, 0]
+    opened.page.mouse.click(text["x"] + 120, text["y"] + 60)
+    opened.press("ArrowDown")
+    first, second = opened.run(carets)
+    assert first == 30_000 == opened.state("position") and second > 0
+    address = opened.run("() => app.state.write()")
+    opened.page.goto("about:blank")
+    opened.open(f"#{address.partition('#')[2]}")
+    assert opened.run(carets) == [30_000, 0]
+    opened.run("() => app.state.set({ recordings: [1] })")  # which is shorter
+    opened.ready()
+    assert opened.run(carets) == [19_999] == [opened.state("position")]

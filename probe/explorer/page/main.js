@@ -11,9 +11,11 @@
 //   app.recording            number of the recording that is asked (the first of those shown); app.recordings: all shown
 //   app.units                the units of that recording (units.js): sites, placeOf(name), nameOf(place)
 //   app.unit                 the name of the unit that is shown; app.showUnit(name) shows another one
-//   app.position             the position of the caret, in characters of the recording; app.goTo(position) goes to one
-//   app.seen                 the first character on the screen, and that after the last: [start, stop]; null at first
-//   app.pointed              the position under the pointer, or null
+//   app.position             the position of the caret, in characters of the recording; app.goTo(position) goes to one, and
+//                            app.goTo(position, recording) to one of another recording that is shown
+//   app.seen                 the first character on the screen, and that after the last: [start, stop]; null at first;
+//                            app.seenOf(recording) the same of another recording that is shown
+//   app.pointed              the position under the pointer, or null (also over another recording with another text)
 //   app.selected             the range that is selected in the text, [start, stop], or null
 //   app.painting             the passages that are painted (painting.js): spans, paint(span), erase(span), clear()
 //   app.labelsOf(recording)  { id, name, kind, n_true, warnings, scale } of the hypothesis; undefined if there are none
@@ -123,7 +125,11 @@ class App extends Emitter {
   }
 
   get seen() {
-    return this.panes?.seen ?? null;
+    return this.seenOf(this.recording);
+  }
+
+  seenOf(recording) {
+    return this.panes?.seenOf(recording) ?? null;
   }
 
   get selected() {
@@ -142,8 +148,8 @@ class App extends Emitter {
     this.state.set({ unit: name }, { isStep: true });
   }
 
-  goTo(position) {
-    return this.panes.goTo(position);
+  goTo(position, recording = this.recording) {
+    return this.panes.goTo(position, recording);
   }
 
   toggleTrack(name) {
@@ -264,7 +270,7 @@ class App extends Emitter {
   }
 
   #jump(finder) {
-    finder.value = `@${this.position}`;
+    finder.value = `@${this.panes.view.caret.position}`;
     finder.focus();
     finder.setSelectionRange(1, finder.value.length);
   }
@@ -315,22 +321,26 @@ class App extends Emitter {
   async #watchPreparing() {
     if (this.#isWatching) return;
     this.#isWatching = true;
-    for (;;) {
-      const { recordings } = await this.api.json("facts");
-      this.facts.recordings.forEach((recording, i) => (recording.sidecar = recordings[i].sidecar));
-      const making = this.#sidecars("making")[0];
-      if (!making) break;
-      const { sentence, progress } = making;
-      this.prepared.textContent = `preparing ${Math.floor(100 * (Array.isArray(progress) ? progress[0] / progress[1] : progress ?? 0))} %`;
-      this.prepared.title = sentence ?? "";
-      await new Promise((done) => setTimeout(done, PREPARING_MS));
+    try {
+      while (await this.#isPreparing()) await new Promise((done) => setTimeout(done, PREPARING_MS));
+    } finally {
+      this.#isWatching = false;
     }
-    this.#isWatching = false;
-    this.prepared.textContent = "";
     const failure = this.#sidecars("failed").map(({ sentence }) => sentence).find((sentence) => sentence && !this.#saidFailures.has(sentence));
     if (failure) this.say(failure);
     this.#saidFailures.add(failure);
     this.emit("prepared");
+  }
+
+  async #isPreparing() {
+    const { recordings } = await this.api.json("facts");
+    this.facts.recordings.forEach((recording, i) => (recording.sidecar = recordings[i].sidecar));
+    const { sentence, progress } = this.#sidecars("making")[0] ?? {};
+    const share = Array.isArray(progress) ? progress[0] / progress[1] : progress ?? 0;
+    const isPreparing = this.#sidecars("making").length > 0;
+    this.prepared.textContent = isPreparing ? `preparing ${Math.floor(100 * share)} %` : "";
+    this.prepared.title = sentence ?? "";
+    return isPreparing;
   }
 
   #sidecars(wanted) {

@@ -158,8 +158,7 @@ class Strip {
   /** Show what part of the text is on the screen. */
   showWindow() {
     const { app, header } = this;
-    const position = app.position;
-    const seen = app.seen ?? [position, position + 1];
+    const seen = app.seenOf(this.number) ?? [app.position, app.position + 1];
     const share = (n) => `${(100 * n) / Math.max(header.n_chars, 1)}%`;
     Object.assign(this.mark.style, { left: share(Math.min(seen[0], header.n_chars)), width: share(Math.min(seen[1], header.n_chars) - Math.min(seen[0], header.n_chars)) });
     this.element.setAttribute("aria-valuenow", String(seen[0]));
@@ -169,12 +168,12 @@ class Strip {
   #goTo(event) {
     const box = this.element.getBoundingClientRect();
     const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
-    this.app.goTo(Math.round(share * (this.header.n_chars - 1)));
+    this.app.goTo(Math.round(share * (this.header.n_chars - 1)), this.number);
   }
 
   #onKey(event) {
     const { header } = this;
-    const [start, stop] = this.app.seen ?? [0, 1];
+    const [start, stop] = this.app.seenOf(this.number) ?? [0, 1];
     const far = Math.round(header.n_chars * SHARE_OF_STEP);
     const steps = {
       ArrowRight: stop - start, ArrowUp: stop - start, ArrowLeft: start - stop, ArrowDown: start - stop,
@@ -182,7 +181,7 @@ class Strip {
     };
     if (!(event.key in steps)) return;
     event.preventDefault();
-    this.app.goTo(Math.min(Math.max(start + steps[event.key], 0), header.n_chars - 1));
+    this.app.goTo(Math.min(Math.max(start + steps[event.key], 0), header.n_chars - 1), this.number);
   }
 }
 

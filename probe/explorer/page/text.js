@@ -181,7 +181,8 @@ class Pane {
 
 /**
  * The panes. One of them is led by the person who reads, and the others follow it: to the same place, with the caret and
- * the pointer on the same character. Recordings of different texts have different places, and do not follow.
+ * the pointer on the same character. Recordings of different texts have different places, and do not follow: what the page
+ * and its address say of places is then of the recording that is asked, the first.
  */
 export class Panes {
   #app;
@@ -221,9 +222,18 @@ export class Panes {
     return new Set(this.#panes.map(({ number }) => recordings[number].text_sha256)).size <= 1;
   }
 
-  /** The first character on the screen, and that after the last; `null` while that is not known. */
-  get seen() {
-    return this.#leader.seen;
+  /** The first character on the screen of a recording, and that after the last; `null` while that is not known. */
+  seenOf(recording) {
+    return this.#paneOf(recording)?.seen ?? null;
+  }
+
+  /** The pane that says where in a recording the reader is. */
+  #paneOf(recording) {
+    return this.areAlike ? this.#leader : this.#panes.find(({ number }) => number === recording);
+  }
+
+  get #asked() {
+    return this.#paneOf(this.#app.recording) ?? this.#leader;
   }
 
   /** Show the recordings that the state names. */
@@ -248,15 +258,15 @@ export class Panes {
     this.#select(spans);
   }
 
-  /** Go to a position. */
-  goTo(position) {
+  /** Go to a position of a recording that is shown. */
+  goTo(position, recording) {
     this.#wanted = null;
-    return this.view.goTo(position);
+    return (this.#paneOf(recording) ?? this.#asked).view.goTo(position);
   }
 
-  /** Go to the place that the state names, if the leading view is not there. */
+  /** Go to the place that the state names, if the view of the recording that is asked is not there. */
   async #showPlace(position = this.#app.state.get("position"), place = this.#app.state.get("place")) {
-    const { view } = this;
+    const { view } = this.#asked;
     const isThere = !place || isSame(place, view.place);
     if (isThere && position === view.caret.position) return;
     this.#wanted = place;
@@ -266,7 +276,7 @@ export class Panes {
 
   /** Stay at the place, after tracks have come or gone, which makes rows higher or lower. */
   #keepPlace() {
-    if (this.#wanted) this.view.showPlace(this.#wanted);
+    if (this.#wanted) this.#asked.view.showPlace(this.#wanted);
     const { place } = this.#leader;
     if (place) this.#follow((other) => other.showPlace(place));
   }
@@ -342,7 +352,7 @@ export class Panes {
 
   #onFrame(pane) {
     this.#app.emit("frame", pane.view, pane.number);
-    if (pane !== this.#leader) return;
+    if (this.areAlike && pane !== this.#leader) return; // it follows
     const { view } = pane;
     const { caret, pointed } = view;
     const place = inWholePixels(view.place);
@@ -357,6 +367,7 @@ export class Panes {
       if (hasMoved) other.schedule();
       other.pointAt(pointed ? pointed.position : null);
     });
+    if (pane !== this.#asked) return void (isNew && this.#app.emit("window"));
     const now = { selection: view.selection.range ? [view.selection.ends] : [] };
     if (!this.#wanted) Object.assign(now, { position: caret.position, place });
     this.#app.onFrame(now, pointed?.position ?? null, isNew);
@@ -369,8 +380,9 @@ export class Panes {
 
   #select(spans) {
     const [start, stop] = spans[0] ?? [0, 0];
-    const range = this.view.selection.range ? this.view.selection.ends : [0, 0];
-    if (start !== range[0] || stop !== range[1]) this.view.selection.set(start, stop);
+    const { selection } = this.#asked.view;
+    const range = selection.range ? selection.ends : [0, 0];
+    if (start !== range[0] || stop !== range[1]) selection.set(start, stop);
   }
 }
 
