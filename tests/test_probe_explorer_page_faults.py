@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from explorer_pages import CHROMIUM, ExplorerPage, known_recording, known_text, pages
-from explorer_standin import RefusalError
+from explorer_standin import RefusalError, StandIn
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
@@ -277,3 +277,38 @@ def test_places_are_of_the_recording_that_is_meant(open_page: Open) -> None:
     opened.run("() => app.state.set({ recordings: [1] })")  # which is shorter
     opened.ready()
     assert opened.run(carets) == [19_999] == [opened.state("position")]
+
+
+# ---- Small windows
+
+
+def test_messages_move_nothing_and_little_room_is_used_well(open_page: Open) -> None:
+    """Messages lie over the page; in a low window the page scrolls, and a finger finds what it has to touch."""
+    stand_in = StandIn(known_recording())
+    opened = open_page(stand_in=stand_in, size=(900, 700), fragment="#h=in_comment")
+    opened.wait("document.querySelector('.controls .control')")
+    top = "() => document.getElementById('panes').getBoundingClientRect().top"
+    before = opened.run(top)
+    opened.run("() => app.say('a sentence that is rather long and says what went wrong '.repeat(4), { isError: true })")
+    opened.run("() => (app.prepared.textContent = 'preparing 12 %')")
+    assert opened.run(top) == before
+    said = opened.page.locator(".said").bounding_box()
+    assert said["x"] >= 0 and said["x"] + said["width"] <= 900 and said["y"] + said["height"] <= 700
+    opened.press("Escape")
+    assert opened.page.locator(".said").inner_text() == ""
+    opened.page.set_viewport_size({"width": 640, "height": 400})
+    opened.ready()
+    assert opened.run("() => [document.documentElement.scrollWidth, innerWidth]") == [640, 640]
+    assert opened.run("() => document.documentElement.scrollHeight") > 400
+    assert opened.run("() => app.panes.view.scroller.clientHeight") > 200
+    assert opened.page.locator("#panels").bounding_box()["height"] > 200
+    assert not opened.page.locator(".pane .side").is_visible()
+    buttons = ".chip-away, .chip-name, .step, .quiet, .tab"
+    sizes = f"""() => [...document.querySelectorAll('{buttons}')].filter((one) => one.checkVisibility())
+        .map((one) => one.getBoundingClientRect()).map(({{ width, height }}) => Math.min(width, height))"""
+    assert min(opened.run(sizes)) >= 24
+    opened.page.context.new_cdp_session(opened.page).send(
+        "Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1}
+    )
+    opened.wait("matchMedia('(pointer: coarse)').matches")
+    assert min(opened.run(sizes)) >= 31.9

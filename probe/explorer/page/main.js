@@ -195,7 +195,7 @@ class App extends Emitter {
     const choice = new UnitChoice(this);
     const question = new HypothesisBox(this);
     const bar = document.getElementById("bar");
-    bar.replaceChildren(recordingChoice(this), choice.element, question.element, this.said, this.prepared, this.appearance.buttons);
+    bar.replaceChildren(recordingChoice(this), choice.element, question.element, this.appearance.buttons, make("div", "messages", {}, this.prepared, this.said));
     document.body.append(this.keys.dialog);
     document.getElementById("page").hidden = false;
     document.getElementById("starting")?.remove();
@@ -263,7 +263,7 @@ class App extends Emitter {
     keys.add(TEXT, [">", "."], ">", "the next change of the labels", () => this.panes.view.search.step(1));
     keys.add(TEXT, ["w"], "w", "wrap lines, or a line in one row", () => state.set({ wraps: !state.get("wraps") }));
     keys.add(TEXT, ["p"], "p", "the model's five guesses below each character", () => state.set({ guesses: !state.get("guesses") }));
-    keys.add("Page", ["Escape"], "Esc", "end the full screen, and return to the text", (_, event) => this.#leave(event));
+    keys.add("Page", ["Escape"], "Esc", "close a message, end the full screen, and return to the text", (_, event) => this.#leave(event));
     keys.add("Page", ["?"], "?", "this help", () => keys.help());
     for (const name of ["unit", "hypothesis", "recordings"]) this.on(name, () => this.#entitle());
     this.#entitle();
@@ -286,6 +286,7 @@ class App extends Emitter {
 
   #leave(event) {
     if (event.target.getAttribute?.("aria-expanded") === "true") return false; // a list, which closes first
+    this.say("");
     if (this.state.get("full")) return this.state.set({ full: "" });
     if (document.getElementById("panes").contains(event.target)) return false; // the view has its own
     return this.panes.view.scroller.focus({ preventScroll: true });
