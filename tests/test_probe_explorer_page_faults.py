@@ -85,6 +85,7 @@ def test_a_fault_in_one_place_stops_no_other(open_page: Open) -> None:
     }""")
     opened.run("() => void (location.hash = '#u=0/cell/4&h=in_comment&theme=dark')")
     opened.wait("app.labelsOf(0)?.name === 'in_comment' && document.documentElement.dataset.theme === 'dark'")
+    opened.ready()
     assert opened.run("() => heard") == "in_comment" and opened.tracks()[0] == "0/cell/4"
     assert "wrong listener" in opened.mishaps[0]
     opened.run("() => listenNoMore()")
@@ -104,6 +105,7 @@ def test_a_fault_in_one_place_stops_no_other(open_page: Open) -> None:
         opened.page.wait_for_timeout(500)
         assert len(n_asked) == 1 and opened.run("() => banners") == 0
         answers.pop(0)
+    opened.page.unroute("**/api/rank")
     opened.run("() => app.on('back', () => { throw new Error('wrong at back'); })")
     opened.stand_in.stop()
     opened.page.keyboard.press("]")
