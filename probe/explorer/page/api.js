@@ -17,6 +17,20 @@ export function isOvertaken(error) {
   return error.name === "AbortError";
 }
 
+/** The server did not answer, or no further. */
+class Gone extends Error {}
+
+const GONE = ["TypeError", "TimeoutError", "AbortError"]; // what `fetch` and the reading of an answer fail with
+
+/** Wait for what the server answers; only here does a failure mean that it is gone. */
+async function reached(answer) {
+  try {
+    return await answer;
+  } catch (error) {
+    throw GONE.includes(error.name) ? new Gone(error.message) : error;
+  }
+}
+
 /**
  * The server's answers. `onGone(sentence)` is called when it does not answer, `onBack(facts)` when it answers again, with
  * what `/api/facts` says then.
@@ -66,27 +80,30 @@ export class Api {
 
   /**
    * The messages of a long question, one after the other, each of which is passed to `onMessage`. Returns when all have
-   * come. When the server goes in between, the question is asked again.
+   * come. When the server goes in between, the question is asked again. An answer whose last message is no result fails.
    */
   async stream(path, question, onMessage, { signal, method = "POST" } = {}) {
     const isGet = method === "GET";
     const options = isGet ? {} : posted(question);
     return this.#persist(signal, async () => {
-      const response = await fetch(addressOf(path, isGet ? question : {}), { ...options, signal });
+      const response = await reached(fetch(addressOf(path, isGet ? question : {}), { ...options, signal }));
       await refuse(response);
+      let isWhole = false;
       for await (const message of messagesOf(response)) {
         if (message.error !== undefined) throw new Refused(response.status, message.error);
+        isWhole = message.result !== undefined;
         onMessage(message);
       }
+      if (!isWhole) throw new Error("the answer ended before it was whole; ask again");
     });
   }
 
   #short(address, options, signal, read) {
     return this.#persist(signal, async () => {
       const late = AbortSignal.timeout(SHORT_MS);
-      const response = await fetch(address, { ...options, signal: signal ? AbortSignal.any([signal, late]) : late });
+      const response = await reached(fetch(address, { ...options, signal: signal ? AbortSignal.any([signal, late]) : late }));
       await refuse(response);
-      return read(response);
+      return reached(read(response));
     });
   }
 
@@ -97,9 +114,8 @@ export class Api {
         return await ask();
       } catch (error) {
         if (signal?.aborted) throw new DOMException("overtaken", "AbortError");
-        const isGone = error.name === "TypeError" || error.name === "TimeoutError" || error.name === "AbortError";
         const isShut = error instanceof Refused && error.status === 403;
-        if (!isGone && !isShut) throw error;
+        if (!(error instanceof Gone) && !isShut) throw error;
         await this.#untilBack(isShut ? error.message : "", signal);
       }
     }
@@ -114,14 +130,20 @@ export class Api {
     this.onGone(sentence);
     for (let n = 0; ; n++) {
       await new Promise((done) => setTimeout(done, POLL_MS[Math.min(n, POLL_MS.length - 1)]));
-      try {
-        const response = await fetch(addressOf("facts"), { signal: AbortSignal.timeout(SHORT_MS) });
-        if (response.ok) return this.onBack(await response.json());
-        if (response.status === 403) this.onGone(await sentenceOf(response));
-      } catch {
-        continue; // still gone
-      }
+      const facts = await this.#factsIfBack();
+      if (facts) return this.onBack(facts);
     }
+  }
+
+  async #factsIfBack() {
+    try {
+      const response = await fetch(addressOf("facts"), { signal: AbortSignal.timeout(SHORT_MS) });
+      if (response.ok) return await response.json();
+      if (response.status === 403) this.onGone(await sentenceOf(response));
+    } catch {
+      return null; // still gone
+    }
+    return null;
   }
 }
 
@@ -139,7 +161,7 @@ async function refuse(response) {
 }
 
 async function sentenceOf(response) {
-  const text = await response.text();
+  const text = await reached(response.text());
   try {
     return JSON.parse(text).error ?? text;
   } catch {
@@ -157,11 +179,15 @@ function abortOf(signal) {
 async function* messagesOf(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    const lines = (rest + (value ?? "")).split("\n");
-    rest = done ? "" : lines.pop();
-    for (const line of lines) if (line.trim()) yield JSON.parse(line);
-    if (done) return;
+  try {
+    for (;;) {
+      const { done, value } = await reached(reader.read());
+      const lines = (rest + (value ?? "")).split("\n");
+      rest = done ? "" : lines.pop();
+      for (const line of lines) if (line.trim()) yield JSON.parse(line);
+      if (done) return;
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // nobody reads on
   }
 }

@@ -11,9 +11,11 @@
 //   app.recording            number of the recording that is asked (the first of those shown); app.recordings: all shown
 //   app.units                the units of that recording (units.js): sites, placeOf(name), nameOf(place)
 //   app.unit                 the name of the unit that is shown; app.showUnit(name) shows another one
-//   app.position             the position of the caret, in characters of the recording; app.goTo(position) goes to one
-//   app.seen                 the first character on the screen, and that after the last: [start, stop]; null at first
-//   app.pointed              the position under the pointer, or null
+//   app.position             the position of the caret, in characters of the recording; app.goTo(position) goes to one, and
+//                            app.goTo(position, recording) to one of another recording that is shown
+//   app.seen                 the first character on the screen, and that after the last: [start, stop]; null at first;
+//                            app.seenOf(recording) the same of another recording that is shown
+//   app.pointed              the position under the pointer, or null (also over another recording with another text)
 //   app.selected             the range that is selected in the text, [start, stop], or null
 //   app.painting             the passages that are painted (painting.js): spans, paint(span), erase(span), clear()
 //   app.labelsOf(recording)  { id, name, kind, n_true, warnings, scale } of the hypothesis; undefined if there are none
@@ -50,6 +52,7 @@ import { Notes, showNames } from "./panels/notes.js";
 import { Emitter, State } from "./state.js";
 import { Painting } from "./painting/painting.js";
 import { Panes } from "./text.js";
+import { tidied } from "./tidied.js";
 import { make, visible } from "./view.js";
 
 const PANELS = ["ask", "selection", "unit", "try", "steer", "keep", "class"];
@@ -61,6 +64,8 @@ class App extends Emitter {
   #turns = new Map();
   #saidTimer = 0;
   #openPanel = null;
+  #isWatching = false;
+  #saidFailures = new Set();
 
   constructor() {
     super();
@@ -70,6 +75,7 @@ class App extends Emitter {
     this.labels = new HypothesisLabels(this);
     this.notes = new Notes(this);
     this.pointed = null;
+    this.said = make("div", "said", { role: "status" });
     this.panels = new Map();
   }
 
@@ -77,7 +83,9 @@ class App extends Emitter {
   async start() {
     const modules = Promise.all(PANELS.map((name) => import(`./panels/${name}.js`)));
     this.facts = await this.api.json("facts");
-    this.#check();
+    this.state.tidied = (values) => this.#tidied(values);
+    this.on("recordings", () => this.state.tidy());
+    this.state.tidy();
     this.appearance = new Appearance(this);
     this.#build();
     this.painting = new Painting(this);
@@ -87,6 +95,7 @@ class App extends Emitter {
     this.#makePanels(await modules);
     this.#listen();
     this.labels.ask(this.state.get("hypothesis")).catch((error) => this.say(error.message, { isError: true }));
+    for (const name of ["recordings", "back"]) this.on(name, () => this.#watchPreparing());
     this.#watchPreparing();
     showNames(this);
     this.notes.load();
@@ -103,6 +112,10 @@ class App extends Emitter {
     return this.recordings[0];
   }
 
+  get units() {
+    return new Units(this.facts.recordings[this.recording].sites);
+  }
+
   get unit() {
     return this.state.get("unit");
   }
@@ -112,7 +125,11 @@ class App extends Emitter {
   }
 
   get seen() {
-    return this.panes?.seen ?? null;
+    return this.seenOf(this.recording);
+  }
+
+  seenOf(recording) {
+    return this.panes?.seenOf(recording) ?? null;
   }
 
   get selected() {
@@ -123,16 +140,16 @@ class App extends Emitter {
     return this.labels.of(recording);
   }
 
-  ask(hypothesis) {
-    return this.labels.ask(hypothesis);
+  ask(hypothesis, options) {
+    return this.labels.ask(hypothesis, options);
   }
 
   showUnit(name) {
     this.state.set({ unit: name }, { isStep: true });
   }
 
-  goTo(position) {
-    return this.panes.goTo(position);
+  goTo(position, recording = this.recording) {
+    return this.panes.goTo(position, recording);
   }
 
   toggleTrack(name) {
@@ -166,32 +183,22 @@ class App extends Emitter {
 
   // ---- The beginning
 
-  /** Replace what the address says, but this server does not have, and say so. */
-  #check() {
-    const { state, facts } = this;
-    const known = state.get("recordings").filter((number) => number < facts.recordings.length).slice(0, 2);
-    state.set({ recordings: known.length ? known : [0] });
-    this.units = new Units(facts.recordings[this.recording].sites);
-    const unit = this.unit;
-    if (unit && !this.units.placeOf(unit)) this.unknown = `this recording has no unit ${unit}`;
-    if (!this.units.placeOf(unit)) state.set({ unit: this.units.first });
-    if (!PANELS.includes(state.get("panel"))) state.set({ panel: PANELS[0] });
-    const { n_chars: nChars } = facts.recordings[this.recording].header;
-    if (state.get("position") >= nChars) state.set({ position: Math.max(nChars - 1, 0), place: null });
-    if ((state.get("place")?.position ?? 0) >= nChars) state.set({ place: null });
+  /** Replace what the address says, but this server does not have, and say so of a unit. */
+  #tidied(values) {
+    const known = tidied(values, this.facts.recordings, PANELS);
+    if (values.unit && values.unit !== known.unit) this.say(`this recording has no unit ${values.unit}; shown is ${known.unit}`, { isError: true });
+    return known;
   }
 
   #build() {
-    this.said = make("div", "said", { role: "status" });
     this.prepared = make("span", "prepared muted");
     const choice = new UnitChoice(this);
     const question = new HypothesisBox(this);
     const bar = document.getElementById("bar");
-    bar.replaceChildren(recordingChoice(this), choice.element, question.element, this.said, this.prepared, this.appearance.buttons);
+    bar.replaceChildren(recordingChoice(this), choice.element, question.element, this.appearance.buttons, make("div", "messages", {}, this.prepared, this.said));
     document.body.append(this.keys.dialog);
     document.getElementById("page").hidden = false;
     document.getElementById("starting")?.remove();
-    if (this.unknown) this.say(`${this.unknown}; shown is ${this.unit}`, { isError: true });
   }
 
   // ---- Panels
@@ -236,9 +243,10 @@ class App extends Emitter {
 
   #onTabKey(event) {
     const names = [...this.panels.keys()];
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const next = names[(names.indexOf(this.state.get("panel")) + step + names.length) % names.length];
+    const open = names.indexOf(this.state.get("panel"));
+    const number = { ArrowRight: open + 1, ArrowLeft: open - 1, Home: 0, End: -1 }[event.key];
+    if (number === undefined) return;
+    const next = names.at(number % names.length);
     this.openPanel(next);
     this.panels.get(next).tab.focus();
     event.preventDefault();
@@ -255,22 +263,16 @@ class App extends Emitter {
     keys.add(TEXT, [">", "."], ">", "the next change of the labels", () => this.panes.view.search.step(1));
     keys.add(TEXT, ["w"], "w", "wrap lines, or a line in one row", () => state.set({ wraps: !state.get("wraps") }));
     keys.add(TEXT, ["p"], "p", "the model's five guesses below each character", () => state.set({ guesses: !state.get("guesses") }));
-    keys.add("Page", ["Escape"], "Esc", "end the full screen, and return to the text", (_, event) => this.#leave(event));
+    keys.add("Page", ["Escape"], "Esc", "close a message, end the full screen, and return to the text", (_, event) => this.#leave(event));
     keys.add("Page", ["?"], "?", "this help", () => keys.help());
-    this.on("recordings", () => this.#checkUnit());
     for (const name of ["unit", "hypothesis", "recordings"]) this.on(name, () => this.#entitle());
     this.#entitle();
   }
 
   #jump(finder) {
-    finder.value = `@${this.position}`;
+    finder.value = `@${this.panes.view.caret.position}`;
     finder.focus();
     finder.setSelectionRange(1, finder.value.length);
-  }
-
-  #checkUnit() {
-    this.units = new Units(this.facts.recordings[this.recording].sites);
-    if (!this.units.placeOf(this.unit)) this.state.set({ unit: this.units.first });
   }
 
   #entitle() {
@@ -284,6 +286,7 @@ class App extends Emitter {
 
   #leave(event) {
     if (event.target.getAttribute?.("aria-expanded") === "true") return false; // a list, which closes first
+    this.say("");
     if (this.state.get("full")) return this.state.set({ full: "" });
     if (document.getElementById("panes").contains(event.target)) return false; // the view has its own
     return this.panes.view.scroller.focus({ preventScroll: true });
@@ -315,21 +318,34 @@ class App extends Emitter {
     this.emit("back");
   }
 
-  /** Say what the server prepares, until it is done. */
+  /** Say what the server prepares for the recordings that are shown, until it is done; of a failure once. */
   async #watchPreparing() {
-    const sidecars = () => this.recordings.map((number) => this.facts.recordings[number].sidecar).filter(Boolean);
-    while (sidecars().some(({ state }) => state === "making")) {
-      const { sentence, progress } = sidecars().find(({ state }) => state === "making");
-      this.prepared.textContent = `preparing ${Math.floor(100 * (Array.isArray(progress) ? progress[0] / progress[1] : progress ?? 0))} %`;
-      this.prepared.title = sentence ?? "";
-      await new Promise((done) => setTimeout(done, PREPARING_MS));
-      const facts = await this.api.json("facts");
-      this.facts.recordings.forEach((recording, i) => (recording.sidecar = facts.recordings[i].sidecar));
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    try {
+      while (await this.#isPreparing()) await new Promise((done) => setTimeout(done, PREPARING_MS));
+    } finally {
+      this.#isWatching = false;
     }
-    const failed = sidecars().find(({ state }) => state === "failed");
-    this.prepared.textContent = "";
-    if (failed?.sentence) this.say(failed.sentence);
+    const failure = this.#sidecars("failed").map(({ sentence }) => sentence).find((sentence) => sentence && !this.#saidFailures.has(sentence));
+    if (failure) this.say(failure);
+    this.#saidFailures.add(failure);
     this.emit("prepared");
+  }
+
+  async #isPreparing() {
+    const { recordings } = await this.api.json("facts");
+    this.facts.recordings.forEach((recording, i) => (recording.sidecar = recordings[i].sidecar));
+    const { sentence, progress } = this.#sidecars("making")[0] ?? {};
+    const share = Array.isArray(progress) ? progress[0] / progress[1] : progress ?? 0;
+    const isPreparing = this.#sidecars("making").length > 0;
+    this.prepared.textContent = isPreparing ? `preparing ${Math.floor(100 * share)} %` : "";
+    this.prepared.title = sentence ?? "";
+    return isPreparing;
+  }
+
+  #sidecars(wanted) {
+    return this.recordings.map((number) => this.facts.recordings[number].sidecar).filter((sidecar) => sidecar?.state === wanted);
   }
 }
 

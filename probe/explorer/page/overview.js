@@ -34,6 +34,7 @@ class Strip {
   #ended = new AbortController();
   #scheduled = 0;
   #parts = { unit: null, labels: null }; // what is drawn: { scale, isSample, low, high }
+  #messages = { unit: "", labels: "" };
   #asked = { unit: null, labels: null }; // what is drawn, or is to be: the sources and the number of bins
   #pressed = null;
 
@@ -109,20 +110,25 @@ class Strip {
     if (key === this.#asked[part]) return;
     this.#asked[part] = key;
     const signal = this.app.latest(`overview ${this.number} ${part}`);
-    const late = setTimeout(() => (this.message.textContent = "reading the whole text …"), LATE_MS);
+    const late = setTimeout(() => this.#say(part, "reading the whole text …"), LATE_MS);
     try {
       this.#parts[part] = source && (await this.#read(source, this.#nBins, signal));
-      this.message.textContent = "";
+      this.#say(part, "");
       this.element.dataset.sample = this.#parts.unit?.isSample ? "a sample" : "";
       this.element.title = this.#parts.unit?.isSample ? "A part of each piece of the text was read; all of it is shown once the levels are prepared, which --sidecar none prevents" : "";
     } catch (error) {
       if (isOvertaken(error)) return;
       this.#parts[part] = this.#asked[part] = null;
-      this.message.textContent = error.message;
+      this.#say(part, error.message);
     } finally {
       clearTimeout(late);
     }
     if (!this.#ended.signal.aborted) this.draw();
+  }
+
+  #say(part, sentence) {
+    this.#messages[part] = sentence;
+    this.message.textContent = [...new Set(Object.values(this.#messages))].filter(Boolean).join("; ");
   }
 
   async #read(source, nBins, signal) {
@@ -163,8 +169,7 @@ class Strip {
   /** Show what part of the text is on the screen. */
   showWindow() {
     const { app, header } = this;
-    const position = app.position;
-    const seen = app.seen ?? [position, position + 1];
+    const seen = app.seenOf(this.number) ?? [app.position, app.position + 1];
     const share = (n) => `${(100 * n) / Math.max(header.n_chars, 1)}%`;
     Object.assign(this.mark.style, { left: share(Math.min(seen[0], header.n_chars)), width: share(Math.min(seen[1], header.n_chars) - Math.min(seen[0], header.n_chars)) });
     this.element.setAttribute("aria-valuenow", String(seen[0]));
@@ -174,12 +179,12 @@ class Strip {
   #goTo(event) {
     const box = this.element.getBoundingClientRect();
     const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
-    this.app.goTo(Math.round(share * (this.header.n_chars - 1)));
+    this.app.goTo(Math.round(share * (this.header.n_chars - 1)), this.number);
   }
 
   #onKey(event) {
     const { header } = this;
-    const [start, stop] = this.app.seen ?? [0, 1];
+    const [start, stop] = this.app.seenOf(this.number) ?? [0, 1];
     const far = Math.round(header.n_chars * SHARE_OF_STEP);
     const steps = {
       ArrowRight: stop - start, ArrowUp: stop - start, ArrowLeft: start - stop, ArrowDown: start - stop,
@@ -187,7 +192,7 @@ class Strip {
     };
     if (!(event.key in steps)) return;
     event.preventDefault();
-    this.app.goTo(Math.min(Math.max(start + steps[event.key], 0), header.n_chars - 1));
+    this.app.goTo(Math.min(Math.max(start + steps[event.key], 0), header.n_chars - 1), this.number);
   }
 }
 

@@ -14,8 +14,15 @@ export class Emitter {
     signal?.addEventListener("abort", () => this.#listeners.get(name).delete(does));
   }
 
+  /** Call them all: a fault of one is reported, and stops neither the others nor whoever emits. */
   emit(name, ...values) {
-    for (const does of [...(this.#listeners.get(name) ?? [])]) does(...values);
+    for (const does of [...(this.#listeners.get(name) ?? [])]) {
+      try {
+        does(...values);
+      } catch (error) {
+        reportError(error);
+      }
+    }
   }
 }
 
@@ -89,7 +96,10 @@ const FIELDS = {
 const QUIET_MS = 250; // after which the address is written: browsers allow some hundred changes a minute
 const STEP_MS = 1000; // changes within this time are one step back in the browser
 
-/** Values by name, as the address has them. Emits the name of each value that changes, with the value and the last one. */
+/**
+ * Values by name, as the address has them. Emits the name of each value that changes, with the value and the last one.
+ * `tidied(values)` returns them without what an address says that there is not.
+ */
 export class State {
   #events;
   #fields = new Map();
@@ -97,6 +107,7 @@ export class State {
   #values = new Map();
   #timer = 0;
   #lastStep = 0;
+  tidied = (values) => values;
 
   constructor(events) {
     this.#events = events;
@@ -118,6 +129,11 @@ export class State {
 
   get(name) {
     return this.#values.get(name);
+  }
+
+  /** Replace what there is not, in all values. */
+  tidy() {
+    this.set(this.tidied(Object.fromEntries(this.#values)));
   }
 
   /** Change values. With `isStep`, the browser's button goes back to what was before. */
@@ -171,6 +187,6 @@ export class State {
       texts.delete(key);
     }
     this.#texts = texts;
-    this.set(changes);
+    this.set(this.tidied(changes));
   }
 }

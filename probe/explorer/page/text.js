@@ -2,6 +2,7 @@
 
 import { CachedTiles, make, TextView, visible } from "./view.js";
 import { isOvertaken } from "./api.js";
+import { redraw } from "./charts/redraw.js";
 import { ExactValues } from "./exact.js";
 
 const MOST_TRACKS = 4;
@@ -61,6 +62,7 @@ class Pane {
   #tracks = new Map(); // number of each track in the header, by what it shows
   #sources = []; // what each track shows, as the parameters of a request
   #shown = "";
+  #present = new Set(); // what the tracks of the view show
 
   constructor(app, number, element) {
     const { header } = app.facts.recordings[number];
@@ -121,6 +123,12 @@ class Pane {
     this.view.show(present);
     this.queue.keepTracks(present);
     this.#shown = key;
+    this.#present = new Set(present.map((number) => JSON.stringify(this.#sources[number])));
+  }
+
+  /** Whether the text has this track now. */
+  has(source) {
+    return this.#present.has(JSON.stringify(source));
   }
 
   /** The number of the track that shows something; the header has what is to be known of it once it is `#ready`. */
@@ -183,7 +191,8 @@ class Pane {
 
 /**
  * The panes. One of them is led by the person who reads, and the others follow it: to the same place, with the caret and
- * the pointer on the same character. Recordings of different texts have different places, and do not follow.
+ * the pointer on the same character. Recordings of different texts have different places, and do not follow: what the page
+ * and its address say of places is then of the recording that is asked, the first.
  */
 export class Panes {
   #app;
@@ -223,9 +232,18 @@ export class Panes {
     return new Set(this.#panes.map(({ number }) => recordings[number].text_sha256)).size <= 1;
   }
 
-  /** The first character on the screen, and that after the last; `null` while that is not known. */
-  get seen() {
-    return this.#leader.seen;
+  /** The first character on the screen of a recording, and that after the last; `null` while that is not known. */
+  seenOf(recording) {
+    return this.#paneOf(recording)?.seen ?? null;
+  }
+
+  /** The pane that says where in a recording the reader is. */
+  #paneOf(recording) {
+    return this.areAlike ? this.#leader : this.#panes.find(({ number }) => number === recording);
+  }
+
+  get #asked() {
+    return this.#paneOf(this.#app.recording) ?? this.#leader;
   }
 
   /** Show the recordings that the state names. */
@@ -250,15 +268,15 @@ export class Panes {
     this.#select(spans);
   }
 
-  /** Go to a position. */
-  goTo(position) {
+  /** Go to a position of a recording that is shown. */
+  goTo(position, recording) {
     this.#wanted = null;
-    return this.view.goTo(position);
+    return (this.#paneOf(recording) ?? this.#asked).view.goTo(position);
   }
 
-  /** Go to the place that the state names, if the leading view is not there. */
+  /** Go to the place that the state names, if the view of the recording that is asked is not there. */
   async #showPlace(position = this.#app.state.get("position"), place = this.#app.state.get("place")) {
-    const { view } = this;
+    const { view } = this.#asked;
     const isThere = !place || isSame(place, view.place);
     if (isThere && position === view.caret.position) return;
     this.#wanted = place;
@@ -268,7 +286,7 @@ export class Panes {
 
   /** Stay at the place, after tracks have come or gone, which makes rows higher or lower. */
   #keepPlace() {
-    if (this.#wanted) this.view.showPlace(this.#wanted);
+    if (this.#wanted) this.#asked.view.showPlace(this.#wanted);
     const { place } = this.#leader;
     if (place) this.#follow((other) => other.showPlace(place));
   }
@@ -287,41 +305,49 @@ export class Panes {
     if (!this.#leader) return;
     const signal = this.#app.latest("tracks");
     for (const pane of this.#panes) {
-      this.#showChips(pane);
+      this.#showChips(pane, { isBusy: true });
       const shown = pane.show(this.#sourcesOf(pane), signal).then(() => this.#keepPlace());
-      shown.catch((error) => isOvertaken(error) || pane.view.say(error.message));
+      const said = shown.catch((error) => isOvertaken(error) || pane.view.say(error.message));
+      said.then(() => signal.aborted || this.#showChips(pane, { isBusy: false }));
     }
   }
 
   /** What the tracks of a pane show, as the parameters of a request; the first colours the characters. */
   #sourcesOf(pane) {
-    const { state } = this.#app;
-    const sources = state.get("tracks").map((name) => {
-      if (name === "labels") return this.#app.labelsOf(pane.number) && { labels: this.#app.labelsOf(pane.number).id };
-      if (name === "loss") return this.#app.facts.recordings[pane.number].predictions && { loss: 1 };
-      return { unit: name === "unit" ? state.get("unit") : name };
-    });
+    const sources = this.#app.state.get("tracks").map((name) => this.#sourceOf(pane, name));
     const keys = new Map(sources.filter(Boolean).map((source) => [JSON.stringify(source), source]));
     return [...keys.values()].slice(0, MOST_TRACKS);
   }
 
-  /** The names of the tracks, to take one away or to let it colour the characters. */
-  #showChips(pane) {
+  #sourceOf(pane, name) {
     const app = this.#app;
-    const names = app.state.get("tracks").filter((name) => name !== "labels" || app.state.get("hypothesis"));
-    const chips = names.map((name, place) => this.#chipOf(name, place));
+    if (name === "labels") return app.labelsOf(pane.number) && { labels: app.labelsOf(pane.number).id };
+    if (name === "loss") return app.facts.recordings[pane.number].predictions && { loss: 1 };
+    return { unit: name === "unit" ? app.unit : name };
+  }
+
+  /** The names of the tracks, to take one away or to let it colour the characters; marked while the text has it not. */
+  #showChips(pane, { isBusy }) {
+    const app = this.#app;
+    const labels = app.labelsOf(pane.number);
+    const names = app.state.get("tracks").filter((name) => name !== "labels" || labels);
+    const chips = names.map((name, place) => {
+      const chip = this.#chipOf(name, { unit: app.unit, labels: labels?.name }[name] ?? name, place === 0);
+      chip.classList.toggle("absent", !pane.has(this.#sourceOf(pane, name)));
+      return chip;
+    });
     const { predictions } = app.facts.recordings[pane.number];
     if (predictions && !names.includes("loss") && names.length < MOST_TRACKS) chips.push(adding("loss", "Show the model's loss", () => app.toggleTrack("loss")));
     if (names.length < MOST_TRACKS) chips.push(adding("keep unit", "Keep this unit beside the next ones (k)", () => app.toggleTrack(app.unit)));
-    pane.chips.replaceChildren(...chips);
+    pane.chips.ariaBusy = String(isBusy);
+    redraw(pane.chips, chips);
   }
 
-  #chipOf(name, place) {
+  #chipOf(name, label, isFirst) {
     const app = this.#app;
-    const label = { unit: app.unit, labels: app.state.get("hypothesis") }[name] ?? name;
-    const isFirst = place === 0;
     const title = isFirst ? `${label} colours the characters` : `Let ${label} colour the characters`;
     const first = make("button", "chip-name", { type: "button", title, "aria-pressed": String(isFirst) }, visible(label));
+    first.dataset.key = name;
     first.addEventListener("click", () => app.state.set({ tracks: [name, ...app.state.get("tracks").filter((one) => one !== name)] }));
     const chip = make("span", "chip", {}, first);
     if (name !== "unit") {
@@ -336,7 +362,7 @@ export class Panes {
 
   #onFrame(pane) {
     this.#app.emit("frame", pane.view, pane.number);
-    if (pane !== this.#leader) return;
+    if (this.areAlike && pane !== this.#leader) return; // it follows
     const { view } = pane;
     const { caret, pointed } = view;
     const place = inWholePixels(view.place);
@@ -351,6 +377,7 @@ export class Panes {
       if (hasMoved) other.schedule();
       other.pointAt(pointed ? pointed.position : null);
     });
+    if (pane !== this.#asked) return void (isNew && this.#app.emit("window"));
     const now = { selection: view.selection.range ? [view.selection.ends] : [] };
     if (!this.#wanted) Object.assign(now, { position: caret.position, place });
     this.#app.onFrame(now, pointed?.position ?? null, isNew);
@@ -363,13 +390,15 @@ export class Panes {
 
   #select(spans) {
     const [start, stop] = spans[0] ?? [0, 0];
-    const range = this.view.selection.range ? this.view.selection.ends : [0, 0];
-    if (start !== range[0] || stop !== range[1]) this.view.selection.set(start, stop);
+    const { selection } = this.#asked.view;
+    const range = selection.range ? selection.ends : [0, 0];
+    if (start !== range[0] || stop !== range[1]) selection.set(start, stop);
   }
 }
 
 function adding(name, title, does) {
   const button = make("button", "chip-add", { type: "button", title }, `+ ${name}`);
+  button.dataset.key = `+ ${name}`;
   button.addEventListener("click", does);
   return button;
 }

@@ -2,15 +2,14 @@
 
 import { make, Palette } from "../view.js";
 
-const THEMES = ["auto", "light", "dark"];
-const SIZES = [10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32];
+export const THEMES = ["auto", "light", "dark"];
+export const SIZES = [10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32];
 const SHARES = { "--muted": 0.68, "--line": 0.16, "--soft": 0.05, "--hatch": 0.25 }; // of ink, as in the view of a text
 
 /** The buttons and keys for all of this; `buttons` is their element. */
 export class Appearance {
   constructor(app) {
     this.app = app;
-    if (!THEMES.includes(app.state.get("theme"))) app.state.set({ theme: "auto" });
     this.themeButton = button("", "Theme", "t", () => this.#nextTheme());
     const full = button("Full", "Full screen of what has the focus", "f", () => this.#toggleFull());
     const sizes = [button("A−", "Smaller type", "-", () => this.#resize(-1)), button("A+", "Larger type", "+", () => this.#resize(1))];
@@ -62,8 +61,7 @@ export class Appearance {
   }
 
   #showSize() {
-    const size = Math.min(Math.max(this.app.state.get("size"), SIZES[0]), SIZES.at(-1));
-    document.documentElement.style.fontSize = `${size}px`;
+    document.documentElement.style.fontSize = `${this.app.state.get("size")}px`;
   }
 
   #toggleFull() {

@@ -55,29 +55,41 @@ export class HypothesisLabels {
   }
 
   /** Ask for the labels of a hypothesis, none if it is empty. Fails with a sentence if it cannot be read. */
-  async ask(text) {
-    const { app } = this;
-    const signal = app.latest("labels");
-    const recordings = text ? app.state.get("recordings") : [];
-    const answers = await Promise.all(recordings.map((recording) => app.api.post("labels", { recording, hypothesis: text }, { signal })));
-    if (signal.aborted) return;
-    this.#byRecording = new Map(recordings.map((recording, i) => [recording, answers[i]]));
-    this.#text = text;
-    app.state.set({ hypothesis: text }, { isStep: true });
-    app.emit("labels", this.of(app.recording) ?? null);
+  async ask(text, { isStep = true } = {}) {
+    const signal = this.app.latest("labels");
+    const answers = await this.#answersTo(text, signal);
+    if (!signal.aborted) this.#show(text, answers, isStep);
   }
 
-  /** Ask once more for the labels that are shown, which the server does not keep any more. */
+  /** Let the server make the labels that are shown once more, which it does not keep any more: their ids stay. */
   renew() {
-    this.#renewing ??= this.ask(this.#text).finally(() => (this.#renewing = null));
+    this.#renewing ??= this.#answersTo(this.#text).finally(() => (this.#renewing = null));
     return this.#renewing;
   }
 
+  /** What the server says of the labels of a hypothesis, by recording. */
+  async #answersTo(text, signal) {
+    const recordings = text ? this.app.state.get("recordings") : [];
+    const answers = await Promise.all(recordings.map((recording) => this.app.api.post("labels", { recording, hypothesis: text }, { signal })));
+    return new Map(recordings.map((recording, i) => [recording, answers[i]]));
+  }
+
+  #show(text, answers, isStep) {
+    const { app } = this;
+    this.#byRecording = answers;
+    this.#text = text;
+    app.state.set({ hypothesis: text }, { isStep });
+    app.emit("labels", this.of(app.recording) ?? null);
+  }
+
+  /** Ask for the labels of what the state has; if there are none, those before it go. */
   async #askQuietly(text) {
     try {
       await this.ask(text);
     } catch (error) {
-      if (!isOvertaken(error)) this.app.say(error.message, { isError: true });
+      if (isOvertaken(error)) return;
+      this.#show(text, new Map(), false);
+      this.app.say(error.message, { isError: true });
     }
   }
 }
@@ -85,6 +97,7 @@ export class HypothesisLabels {
 /** The box in the bar. */
 export class HypothesisBox {
   #timers = [];
+  #hasStepped = false; // since the focus came: what is typed on replaces it, as one step back in the browser
 
   constructor(app) {
     this.app = app;
@@ -99,6 +112,7 @@ export class HypothesisBox {
       onType: (value) => this.#type(value),
       isPart: (value) => value.endsWith(":"),
     });
+    this.box.input.addEventListener("focus", () => (this.#hasStepped = false));
     this.element = make("div", "hypothesis-choice", {}, this.box.element, this.message);
     app.keys.add("Questions", ["a"], "a", "ask: a hypothesis, or a /pattern/", () => this.box.input.focus());
     app.on("hypothesis", (text) => this.#show(text));
@@ -131,7 +145,8 @@ export class HypothesisBox {
   /** Ask for the labels; what is wrong is said after a while, in case that more is typed. Returns whether they came. */
   async #ask(value, patience) {
     try {
-      await this.app.ask(hypothesisOf(value));
+      await this.app.ask(hypothesisOf(value), { isStep: !this.#hasStepped });
+      this.#hasStepped = true;
       return true;
     } catch (error) {
       if (!isOvertaken(error)) this.#timers.push(setTimeout(() => this.#say(error.message), patience));

@@ -66,7 +66,7 @@ class Ranking {
     const { app } = this;
     const labels = app.labelsOf(app.recording);
     const key = labels ? `${app.recording} ${labels.id}` : "";
-    if (app.state.get("panel") !== "ask" || key === this.#asked) return;
+    if (app.state.get("panel") !== "ask" || (key && key === this.#asked)) return;
     this.#asked = key;
     if (!labels) return void this.#explain();
     const signal = app.latest("rank");
