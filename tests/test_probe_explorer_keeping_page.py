@@ -10,12 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asked_pages import asked_pages
 from commands import Command, rows
 from explorer_clients import Client, explored
 from explorer_pages import CHROMIUM, ExplorerPage
 
 from activations.units import Unit
-from probe.explorer.notes import ListChange, NotesFile
+from probe.explorer.notes import ListChange, NotesFile, TextChange
 from probe.explorer.server import page_files
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
@@ -125,6 +126,45 @@ def test_two_tabs_do_not_lose_each_others_notes(open_page: Open, client: Client)
     second.page.get_by_role("button", name="Keep mine").click()
     second.wait("app.notes.of('1/cell/7').note === 'mine!'")
     first.wait("document.querySelector('#keep-note').value === 'mine!'")
+
+
+@pytest.fixture
+def open_pair(browser: Any, planted: Path, tmp_path: Path) -> Iterator[Open]:
+    """Opens pages of two recordings, `a.h5` and `b.h5`; a unit of the first has a name."""
+    paths = [Path(shutil.copy(planted, tmp_path / name)) for name in ("a.h5", "b.h5")]
+    NotesFile(paths[0]).change(TextChange(Unit.parse("1/hidden/5"), "name", "", "comments"))
+    with asked_pages(browser, *paths) as opener:
+        yield opener
+
+
+def test_a_note_is_kept_for_the_recording_and_the_unit_that_it_was_typed_for(open_pair: Open, tmp_path: Path) -> None:
+    tab = open_pair("#u=1/hidden/5&panel=keep&tour=5")
+    tab.wait("document.querySelector('#keep-name').value === 'comments'")
+    assert tab.state("tour") == 5  # the name was there before
+    sent: list[Any] = []
+
+    def hold_the_first(route: Any) -> None:
+        if route.request.method == "PUT":
+            sent.append(route)
+        if sent != [route]:
+            route.continue_()
+
+    tab.page.route("**/api/notes", hold_the_first)
+    type_into(tab, "Note", "ab")
+    tab.page.wait_for_timeout(900)  # it is sent, and not answered
+    tab.page.keyboard.type("c")
+    tab.page.wait_for_timeout(900)
+    assert len(sent) == 1
+    sent[0].continue_()
+    tab.wait("app.notes.of('1/hidden/5').note === 'abc'")
+    assert not tab.page.locator(".conflict").filter(visible=True).count()
+    type_into(tab, "Note", "of the first")
+    tab.run("() => app.state.set({ recordings: [1] })")
+    tab.settle()
+    tab.page.wait_for_timeout(900)
+    assert NotesFile(tmp_path / "a.h5").read().units["1/hidden/5"].note == "of the first"
+    assert NotesFile(tmp_path / "b.h5").read().units == {}
+    assert tab.page.get_by_label("Note", exact=True).input_value() == ""
 
 
 def test_a_folder_that_is_read_only_is_said_in_the_panel(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:

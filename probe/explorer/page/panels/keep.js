@@ -73,7 +73,7 @@ class UnitNotes {
     const { app } = this;
     const { facts } = app.notes;
     this.heading.textContent = app.unit;
-    for (const field of [this.name, this.note]) field.show(app.unit, facts.problem);
+    for (const field of [this.name, this.note]) field.show(app.recording, app.unit, facts.problem);
     this.list.disabled = Boolean(facts.problem);
     const lists = app.notes.listsOf(app.unit);
     this.lists.replaceChildren(...lists.map((list) => this.#chipOf(list)));
@@ -108,8 +108,7 @@ class UnitNotes {
 /** A field that is kept when typing has ended; what another tab has written meanwhile is shown beside it, and not lost. */
 class Field {
   #timer = 0;
-  #unit = "";
-  #before = ""; // what was kept when the field was last the same
+  #draft = null; // of the unit that is shown
 
   constructor(app, field, input) {
     Object.assign(this, { app, field, input });
@@ -124,44 +123,44 @@ class Field {
   }
 
   get #isChanged() {
-    return this.input.value.trim() !== this.#before;
+    return this.input.value.trim() !== this.#draft.before;
   }
 
-  /** Show what is kept for a unit, unless something else is being typed. */
-  show(unit, problem) {
-    if (unit !== this.#unit) {
+  /** Show what is kept for a unit of a recording, unless something else is being typed. */
+  show(recording, unit, problem) {
+    const isNext = recording !== this.#draft?.recording || unit !== this.#draft.unit;
+    if (isNext) {
       this.keep();
-      this.conflict.hidden = true;
+      this.#draft = new Draft(this, recording, unit);
     }
     const kept = this.app.notes.of(unit)[this.field];
-    if (unit !== this.#unit || !this.#isChanged || this.input.value.trim() === kept) {
+    if (isNext || !this.#isChanged || this.input.value.trim() === kept) {
       if (this.input.value.trim() !== kept) this.input.value = kept;
-      this.#before = kept;
+      this.#draft.before = kept;
       this.conflict.hidden = true;
     }
-    this.#unit = unit;
     this.input.readOnly = Boolean(problem);
   }
 
   /** Keep what was typed. */
-  async keep() {
+  keep() {
     clearTimeout(this.#timer);
-    if (!this.#unit || !this.#isChanged || !this.conflict.hidden || this.input.readOnly) return;
-    const [unit, before, after] = [this.#unit, this.#before, this.input.value.trim()];
-    try {
-      await this.app.notes.write(unit, this.field, before, after);
-      if (unit === this.#unit) this.#before = after;
-    } catch (error) {
-      if (error.status === 409 && unit === this.#unit) this.#ask(unit, after);
-      else this.app.say(`${unit}: ${error.message}`, { isError: true });
-    }
+    if (!this.#draft || !this.#isChanged || !this.conflict.hidden || this.input.readOnly) return;
+    this.#draft.keep(this.input.value.trim());
+  }
+
+  /** Deal with a draft that could not be kept. */
+  onFailed(draft, error) {
+    if (error.status === 409 && draft === this.#draft) this.#ask(draft);
+    else this.app.say(`${draft.unit}: ${error.message}`, { isError: true });
   }
 
   /** Let the reader choose between what was typed here, and what was kept meanwhile. */
-  #ask(unit, typed) {
-    const kept = this.app.notes.of(unit)[this.field];
+  #ask(draft) {
+    const { typed } = draft;
+    const kept = this.app.notes.of(draft.unit)[this.field];
     const end = (value) => {
-      this.#before = kept;
+      draft.before = kept;
       this.input.value = value;
       this.conflict.hidden = true;
       this.keep();
@@ -173,6 +172,32 @@ class Field {
     theirs.addEventListener("click", () => end(kept));
     this.conflict.replaceChildren(make("p", "", {}, `Changed in another tab meanwhile. There it says: ${kept || "nothing"}`), make("div", "in-a-row", {}, mine, theirs));
     this.conflict.hidden = false;
+  }
+}
+
+/** What is typed for one unit of one recording: sent to the server again and again until it is kept as it stands. */
+class Draft {
+  #isSending = false;
+
+  constructor(field, recording, unit) {
+    Object.assign(this, { field, recording, unit, before: "", typed: "" });
+  }
+
+  async keep(typed) {
+    this.typed = typed;
+    if (this.#isSending) return; // what is typed meanwhile is sent after the answer
+    this.#isSending = true;
+    try {
+      while (this.typed !== this.before) {
+        const after = this.typed;
+        await this.field.app.notes.write(this.recording, this.unit, this.field.field, this.before, after);
+        this.before = after;
+      }
+    } catch (error) {
+      if (this.typed !== this.before) this.field.onFailed(this, error);
+    } finally {
+      this.#isSending = false;
+    }
   }
 }
 
