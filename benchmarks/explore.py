@@ -1,12 +1,18 @@
 """How fast the explorer answers, beside the time of the reading underneath.
 
-python benchmarks/explore.py corpus.txt --chars 1000000
+python benchmarks/explore.py sidecar corpus.txt --chars 1000000
+python benchmarks/explore.py page activations.h5 --asked 200 --json
+python benchmarks/explore.py hammer activations.h5 --tabs 8 --seconds 60
 
 `sidecar`: making the levels of all units beside one `rank` of the same sites, its memory, and how long levels,
-overviews, histograms, extremes and quick AUCs take with the sidecar and without.
+overviews, histograms, extremes and quick AUCs take with the sidecar and without. `page`: what a reader waits for in
+Chromium, without the sidecar, while it is made and with it, and the memory of the server. `hammer`: several tabs that
+ask without a pause; anything that goes wrong ends it. The recording of `page` and `hammer` stays as it is; its sidecar
+is made anew.
 """
 
 import argparse
+import json
 import os
 import shutil
 import tempfile
@@ -18,6 +24,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
+from explore_page import first_views_while_made, hammer_part, page_part
 from rank import record
 
 from activations.units import Site, Unit
@@ -191,15 +198,37 @@ def memory_now() -> tuple[int, int]:
     return kilobytes["RssAnon"] << 10, kilobytes["VmRSS"] << 10
 
 
-def main() -> None:
-    """Print what each takes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path)
-    parser.add_argument("--chars", type=int, default=1_000_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--asked", type=int, default=200, help="how often each question is asked")
-    parser.add_argument("--folder", type=Path, help="where the recording is made; the folder of temporary files")
-    given = parser.parse_args()
+def underlying_reads(path: Path, n_asked: int, *, is_kept: bool) -> dict[str, list[float]]:
+    """Return how long the levels of a tile take in this process, in ms, with the sidecar or without."""
+    rng = np.random.default_rng(0)
+    with Session(path) as session:
+        sidecar = Sidecar(session, budget=_ALL_DISK) if is_kept else None
+        levels = UnitLevels(session, sidecar)
+        for site in session.sites:
+            levels.scale(Unit(site, 0))
+        times = [1e3 * seconds(lambda: read_tile(levels, rng)) for _ in range(n_asked)]
+        if sidecar is not None:
+            sidecar.close()
+    return {f"{TILE_CHARS:,} levels of a unit, read": times}
+
+
+def show(title: str, measured: dict[str, list[float]], *, as_json: bool) -> None:
+    """Print medians and 95th percentiles; as JSON in one line."""
+    rows = {
+        name: {"median": float(np.median(times)), "p95": float(np.percentile(times, 95)), "n": len(times)}
+        for name, times in measured.items()
+        if times
+    }
+    if as_json:
+        print(json.dumps({"part": title, "measured": rows}), flush=True)
+        return
+    print(f"{title}\n  {'ms':40} {'median':>9} {'p95':>9} {'n':>5}")
+    for name, row in rows.items():
+        print(f"  {name:40} {row['median']:9.1f} {row['p95']:9.1f} {row['n']:5d}", flush=True)
+
+
+def sidecar_main(given: argparse.Namespace) -> None:
+    """Print what the sidecar takes."""
     text = given.text.read_text(encoding="utf-8")[: given.chars]
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         (Path(folder) / "text.txt").write_text(text, encoding="utf-8")
@@ -210,6 +239,55 @@ def main() -> None:
             print(f"{sum(session.sites.values()):,} units x {len(text):,} characters")
         make(path)  # likewise
         sidecar_part(path, given.runs, given.asked)
+
+
+def page_main(given: argparse.Namespace) -> None:
+    """Print what a reader waits for."""
+    path = given.recording
+    with Session(path) as session:
+        print(f"{sum(session.sites.values()):,} units x {len(session.corpus):,} characters", flush=True)
+    cases = given.case or ["none", "making", "ready"]
+    if "none" in cases:
+        measured = page_part(path, "none", given.asked)
+        show("without a sidecar", measured | underlying_reads(path, given.asked, is_kept=False), as_json=given.json)
+    if "making" in cases:
+        measured = first_views_while_made(path, given.sidecar, lambda: remove(path))
+        show("while the sidecar is made", measured, as_json=given.json)
+    if "ready" in cases:
+        measured = page_part(path, given.sidecar, given.asked)
+        show("with the sidecar", measured | underlying_reads(path, given.asked, is_kept=True), as_json=given.json)
+
+
+def hammer_main(given: argparse.Namespace) -> None:
+    """Print what several tabs wait for that ask without a pause."""
+    measured = hammer_part(given.recording, given.sidecar, given.tabs, given.seconds)
+    show(f"{given.tabs} tabs for {given.seconds:.0f} s", measured, as_json=given.json)
+
+
+def main() -> None:
+    """Print what each part takes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = parser.add_subparsers(required=True)
+    sidecar = parts.add_parser("sidecar")
+    sidecar.set_defaults(main=sidecar_main)
+    sidecar.add_argument("text", type=Path)
+    sidecar.add_argument("--chars", type=int, default=1_000_000)
+    sidecar.add_argument("--runs", type=int, default=3)
+    sidecar.add_argument("--folder", type=Path, help="where the recording is made; the folder of temporary files")
+    page, hammer = parts.add_parser("page"), parts.add_parser("hammer")
+    page.set_defaults(main=page_main)
+    page.add_argument("--case", action="append", choices=["none", "making", "ready"], help="default: all")
+    hammer.set_defaults(main=hammer_main)
+    hammer.add_argument("--tabs", type=int, default=8)
+    hammer.add_argument("--seconds", type=float, default=60)
+    for part in (page, hammer):
+        part.add_argument("recording", type=Path)
+        part.add_argument("--sidecar", default="4GB", help="how large the sidecar may be")
+        part.add_argument("--json", action="store_true", help="print a line of JSON for each case")
+    for part in (sidecar, page):
+        part.add_argument("--asked", type=int, default=200, help="how often each question is asked")
+    given = parser.parse_args()
+    given.main(given)
 
 
 if __name__ == "__main__":

@@ -163,14 +163,19 @@ def pictures_of(entry: Entry, folder: Path) -> dict[str, Path]:
 
 
 def keep(pictures: dict[str, Path], gallery: Path) -> None:
-    """Make the folder of the gallery anew: pictures without transparency, of which they have none, in 256 colours."""
+    """Make the folder of the gallery anew."""
     gallery.mkdir(exist_ok=True)
     for old in set(gallery.iterdir()) - {gallery / name for name in pictures}:
         old.unlink()
     for name, path in pictures.items():
-        with Image.open(path) as image:
-            few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-            few.save(gallery / name, optimize=True)
+        in_few_colours(path, gallery / name)
+
+
+def in_few_colours(picture: Path, goal: Path) -> None:
+    """Save a picture without transparency, of which it has none, in 256 colours."""
+    with Image.open(picture) as image:
+        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(goal, optimize=True)
 
 
 def page(rows: Rows, folder: Path) -> str:

@@ -154,6 +154,8 @@ class StandIn:
             site, _, number = unit.rpartition("/")
             if site not in recording.sites or int(number) >= recording.sites[site].shape[1]:
                 raise RefusalError(404, f"there is no unit {unit} in {recording.name}")
+        if path == "value":
+            return {"value": float(recording.values(query["unit"])[int(query["position"])])}
         levels, scale = recording.levels(query)
         if path == "levels":
             return _tile(levels, query)
@@ -211,7 +213,10 @@ class StandIn:
             {"name": "chars", "held_out": 0.71, "low": 0.69, "high": 0.73},
             {"name": "position", "held_out": 0.55, "low": None, "high": None},
         ]
-        send({"result": {"rows": rows, "controls": controls, "warnings": ["few runs are held out"]}})
+        ranking = {"rows": rows, "warnings": ["few runs are held out"]}
+        send({"ranking": ranking})
+        send({"controls": controls[:1]})
+        send({"result": ranking | {"controls": controls}})
 
 
 def _row(recording: Recording, unit: str, labels: NDArray[np.bool_]) -> dict[str, Any]:

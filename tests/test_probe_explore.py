@@ -1,5 +1,6 @@
 """The command `probe explore`: it says where the page is, serves it, and ends without leaving anything."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -104,6 +105,19 @@ def test_what_is_wrong_is_one_sentence(
     ended, out, err = run("explore", "--no-browser", *(str(planted) if word == "RECORDING" else word for word in words))
     assert (ended, out) == (status, "")
     assert sentence in re.sub(r"[\s│]+", " ", err)
+
+
+@pytest.mark.parametrize("words", [("explore",), ("demo", "made", "--explore")])
+def test_without_the_extra_it_is_said_how_to_install_it(
+    run: Command, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Nothing has been made by then."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "starlette" else find(name))
+    status, out, err = run(*words)
+    assert (status, out) == (1, "")
+    assert "`probe explore` needs starlette; in a clone, pip install '.[explore]' installs" in " ".join(err.split())
+    assert not Path("made").exists()
 
 
 def test_a_token_that_can_be_guessed_is_refused(run: Command, planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:

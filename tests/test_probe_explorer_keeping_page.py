@@ -256,6 +256,8 @@ def test_the_quiz_scores_guesses_and_says_the_unit_on_demand(open_page: Open, cl
     assert "1/hidden/5" not in tab.page.locator(".quiz").inner_text()
     coloured = "(cells) => new Set(cells.map((cell) => cell.style.backgroundColor)).size"
     assert tab.page.locator(".passage .cell").evaluate_all(coloured) > 10
+    first, second = (tab.page.locator(".passage .cell").nth(number).bounding_box() for number in (0, 1))
+    assert first["y"] == second["y"] and abs(second["x"] - first["x"] - first["width"]) < 0.5  # a text, without gaps
     box = tab.page.get_by_role("combobox", name="Your guess")
     for guess in ("in_quotes", "/#.*/", "in_comment"):
         box.focus()

@@ -285,12 +285,18 @@ def test_the_model_must_be_that_of_the_recording(live: Live, tmp_path: Path) -> 
 
 def test_the_bundled_recording_has_the_bundled_model(tmp_path: Path) -> None:
     bundled = bundled_activations()
+    assert isinstance(bundled.model, CharRNN)
     short = LiveActivations(bundled.model, Corpus.from_texts(["def f(x):\n    return x\n" * 20]), replace_unknown=True)
     extract(short, tmp_path / "short.h5")
     with explored(tmp_path / "short.h5") as client:
+        assert client.get("/api/facts").json["recordings"][0]["model"] is True
         assert client.post("/api/model", {}).json["is_ours"] is True
         shown = client.post("/api/try", {"text": "x = 1\n", "units": ["0/cell/56"]}).json
         assert shown["n_chars"] == 6
+        told = {key: value for line in client.get("/api/unit?unit=1/hidden/56").lines for key, value in line.items()}
+        readout = bundled.model.readout.weight.detach().numpy()[:, 56]
+        best = bundled.model.vocabulary.shown(bundled.model.vocabulary.characters[int(readout.argmax())])
+        assert told["weights"]["pushing"][0]["name"] == best
 
 
 def test_the_page_is_served_without_loading_pytorch(live: Live) -> None:

@@ -1,5 +1,6 @@
 """The panels Try and Steer in Chromium, on a real server: what is shown is what the model says."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from commands import Command, rows
 from explorer_clients import Client, explored
 from explorer_live_pages import LivePage, live_pages
 from explorer_models import recorded_model
@@ -16,6 +18,7 @@ from test_probe_explorer_live import TEXT, UNIT, levels_of
 from probe.explorer.server import page_files
 from probe.viewer.colours import Theme, colours
 from probe.viewer.scales import Scale
+from probe.viewer.tracks import guesses_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
@@ -150,6 +153,8 @@ def test_a_character_shows_which_earlier_ones_the_next_prediction_depends_on(
     opened.ready()
     answer = client.post("/api/depends", {"text": TEXT, "position": 8}).json
     assert drawn(opened, "depends") == expected(answer)
+    most = [place for place in np.argsort(answer["norms"])[::-1][:3] if answer["norms"][place] > 0]
+    assert [f" at {place}" for place in most] == re.findall(r" at \d+", opened.said(".typed-legend"))
     assert with_class(opened, "place") == [8]
     if by == "pointer":
         opened.page.mouse.move(5, 5)
@@ -257,7 +262,10 @@ def wait_for_texts(opened: LivePage, at: str) -> None:
     opened.ready()
 
 
-def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(open_page: Open, client: Client) -> None:
+def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(
+    open_page: Open, client: Client, run: Command
+) -> None:
+    """With the numbers that the command prints."""
     opened = open_page("#u=1/hidden/3&h=in_quotes&panel=steer&prompt=ab&seed=5")
     opened.wait("document.querySelector('.panel-steer .message').textContent.startsWith('Move the slider')")
     assert [opened.said(f".slide span:nth-of-type({n})") for n in (1, 2)] == ["−1.00", "1.00"]
@@ -276,17 +284,34 @@ def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(open_pag
     assert marks == "".join(differing)
     assert f"they differ from character {answer['first_differences'][0]} on" in opened.said(".which")
     check_table(opened, answer["rows"])
+    status, out, err = run(
+        "steer", "in_quotes", "--hold", "1/hidden/3=1", "--model", client.exploration.model, "--prompt", "ab",
+        "--seed", "5", "--samples", "10", "--json",
+    )  # fmt: skip
+    assert status == 0, err
+    check_table(opened, rows(out))
+    check_sides(opened)
     opened.page.get_by_role("button", name="The next pair").click()
     assert written(opened) == [answer["unsteered"][1], answer["steered"][1]]
     for sentence in answer["findings"]:
         assert sentence in opened.said(".steer-summary")
 
 
+def check_sides(opened: LivePage) -> None:
+    """Side by side where there is room, else one below the other."""
+    before, after = (opened.page.locator(f".written.{name}").bounding_box() for name in ("unsteered", "steered"))
+    assert before["x"] == after["x"] and after["y"] > before["y"] + before["height"]
+    opened.press("f")
+    before, after = (opened.page.locator(f".written.{name}").bounding_box() for name in ("unsteered", "steered"))
+    assert before["y"] == after["y"] and after["x"] > before["x"] + before["width"]
+    opened.press("Escape")
+
+
 def check_table(opened: LivePage, answers: list[dict[str, Any]]) -> None:
-    rows = opened.page.locator(".effects tbody")
-    assert rows.count() == len(answers)
+    effects = opened.page.locator(".effects tbody")
+    assert effects.count() == len(answers)
     for number, row in enumerate(answers):
-        cells = rows.nth(number).locator("th, td").all_inner_texts()
+        cells = effects.nth(number).locator("th, td").all_inner_texts()
         assert cells[0] == row["measure"]
         shown = [float(cell.split("\n")[0].replace("−", "-")) for cell in cells[1:]]
         np.testing.assert_allclose(
@@ -341,3 +366,42 @@ def test_both_panels_are_accessible(open_page: Open) -> None:
             name = field.evaluate("(one) => one.ariaLabel || one.labels?.[0]?.textContent || one.textContent")
             assert name.strip()
             assert field.evaluate("(one) => one.tabIndex") >= 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_has_nothing_to_say_of_both_panels(open_page: Open, theme: Theme) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    opened = open_page(try_at(TEXT, "&h=in_quotes&guesses=1"), theme)
+    opened.read(len(TEXT))
+    results = axe.Axe().run(opened.page)
+    assert results.violations_count == 0, results.generate_report()
+    opened.run("() => app.state.set({ panel: 'steer', steerAt: 0.5 })")
+    opened.wait("!document.querySelector('.pair').hidden")
+    opened.ready()
+    results = axe.Axe().run(opened.page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+# ---- Guesses of the recording
+
+
+def test_guesses_of_the_recording_are_shown_by_a_key(open_page: Open, client: Client) -> None:
+    """In the inspector always, and after p below each character: those that were recorded, how probable they are."""
+    opened = open_page("#p=70")
+    guesses = client.exploration.recordings[0].session
+    expected = guesses_of(guesses, slice(70, 71))
+    assert expected is not None
+    signs = opened.run("() => app.panes.view.header.signs")
+    names = [expected.characters[number] for number in expected.ids[0].tolist()]
+    shown = [signs.get(str(ord(name)), "␣" if name == " " else name) for name in names]
+    opened.wait("!document.querySelector('.pane .guesses li').hidden")
+    assert opened.page.locator(".pane .guesses .guess").all_inner_texts() == shown
+    first = opened.page.locator(".pane .guesses .share").first.inner_text()
+    assert first == f"{int(expected.levels[0, 0] / 2.55 + 0.5)} %"
+    is_grid = "() => getComputedStyle(document.querySelector('.pane .guess')).display === 'grid'"
+    assert not opened.run(is_grid), "the panel's own guesses have columns, in which these would not be seen"
+    height = opened.run("() => app.panes.view.geometry.rowHeight")
+    opened.page.locator(".scroller").focus()
+    opened.press("p")
+    opened.wait(f"app.panes.view.geometry.rowHeight > {height}")
+    assert opened.state("guesses") and opened.page.get_by_role("button", name="Guesses").is_visible()

@@ -107,6 +107,27 @@ def test_the_character_under_the_pointer_is_inspected(open_page: Open) -> None:
     assert float(value) == pytest.approx(scale.values(levels)[70], abs=2 * scale.step)
 
 
+def test_the_inspector_has_the_exact_values_once_the_pointer_stays(open_page: Open) -> None:
+    """Of every unit shown, in both recordings, with six digits; values of characters that were passed never stay."""
+    text = known_text()
+    first, second = known_recording("a.h5", 0, text), known_recording("b.h5", 1, text)
+    opened = open_page(first, second, fragment="#r=0,1&u=0/cell/3&t=unit,1/cell/2")
+    x, y = opened.corners(first)
+    opened.page.mouse.move(x[70] + 3, y[70] + 4)
+    opened.wait("app.pointed === 70")
+    for view, recording in enumerate((first, second)):
+        for card, unit in enumerate(("0/cell/3", "1/cell/2")):
+            exact = f"{float(f'{recording.values(unit)[70]:.6g}'):.15g}".replace("-", "−")
+            shown = f"document.querySelectorAll('.pane')[{view}].querySelectorAll('.card .value')[{card}].textContent"
+            opened.wait(f"{shown} === '{exact}'")
+    for place in range(71, 78):
+        opened.page.mouse.move(x[place] + 3, y[place] + 4)
+    opened.wait("app.pointed === 77")
+    unit = "0/cell/3"
+    exact = f"{float(f'{first.values(unit)[77]:.6g}'):.15g}".replace("-", "−")
+    opened.wait(f"document.querySelector('.card .value').textContent === '{exact}'")
+
+
 # ---- Units, sites and tracks
 
 
@@ -319,6 +340,28 @@ def test_the_strip_has_the_extremes_of_the_unit_and_the_labels(open_page: Open) 
     assert n_labelled > 5
 
 
+def test_the_strip_shows_where_the_loss_is_high_while_the_loss_colours_the_characters(open_page: Open) -> None:
+    recording = known_recording()
+    opened = open_page(recording, fragment="#u=0/cell/3&t=unit,loss")
+    opened.page.get_by_role("button", name="loss", exact=True).click()
+    opened.ready()
+    assert [query.get("loss") for query in opened.stand_in.asked_of("overview")] == [None, "1"]
+    box = opened.page.locator(".overview canvas").bounding_box()
+    levels, _ = recording.levels({"loss": "1"})
+    n, height = round(box["width"]), round(box["height"])
+    highest = np.array([part.max() for part in np.array_split(levels, n)])
+    bar = colours("sequential", "light")[round(255 * 0.88)].tolist()
+    pixels = opened.pixels()
+    for i in range(40, n - 5, 9):
+        column = pixels[round(box["y"]) : round(box["y"]) + height, round(box["x"]) + i].tolist()
+        top = round((254 - int(highest[i])) / 254 * (height - 1))
+        assert column[top] == bar, i
+        assert top == 0 or column[top - 1] != bar or abs(i - n // 3) < 4, i
+    opened.page.get_by_role("button", name="0/cell/3", exact=True).click()
+    opened.ready()
+    assert opened.stand_in.asked_of("overview")[-1]["unit"] == "0/cell/3"
+
+
 def test_the_strip_jumps_and_marks_the_window(open_page: Open) -> None:
     recording = known_recording()
     opened = open_page(recording)
@@ -496,6 +539,7 @@ def test_the_page_shows_what_the_commands_say(browser: Any, planted: Path, run: 
             assert rows.nth(number).locator(".score").inner_text() == f"{row['held_out_auc']:.3f}"
             interval = "no interval" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
             assert rows.nth(number).locator(".interval-bar").get_attribute("aria-label") == interval
+        check_controls(page, planted, run)
         with RecordingFile(planted) as recording:
             span = (0, len(recording.corpus))
             view = text_view(recording, units=["1/cell/7"], hypotheses=["in_quotes"], span=span)
@@ -512,3 +556,18 @@ def test_the_page_shows_what_the_commands_say(browser: Any, planted: Path, run: 
         assert np.abs(values - unit.values[: len(values)]).max() < steps
         page.context.close()
     assert mishaps == []
+
+
+def check_controls(page: Any, planted: Path, run: Command) -> None:
+    """What is said beside the ranking without the model is what `fit` prints."""
+    status, out, err = run("fit", "in_quotes", planted, "--sites", "1/cell", "--controls", "chars,position", "--json")
+    assert status == 0, err
+    printed = [row for row in map(json.loads, out.splitlines()) if row["control"]]
+    wait_until(page, "document.querySelector('.controls .control')")
+    intervals = ["" if row["low"] is None else f" ({row['low']:.3f} to {row['high']:.3f})" for row in printed]
+    expected = [f"{row['site']}\n{row['auc']:.3f}{interval}" for row, interval in zip(printed, intervals, strict=True)]
+    assert page.locator(".controls .control").all_inner_texts() == expected and len(expected) == 4
+    marks = page.locator(".ranking tbody tr").first.locator(".control-mark")
+    assert [mark.get_attribute("title") for mark in marks.all()] == [
+        f"{row['site']} {row['auc']:.3f}" for row in printed
+    ]

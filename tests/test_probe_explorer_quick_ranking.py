@@ -1,15 +1,27 @@
 """Quick rankings from levels."""
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
+from explorer_clients import explored
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from planting import PLANTED
 from sklearn.metrics import roc_auc_score
 
+from activations.units import Site, Unit
 from analyses.errors import AnalysisError
+from analyses.ranking.ranking import rank
+from analyses.session import Session
+from analyses.targets.labelling import target
+from analyses.targets.splits import TEST, TRAIN
 from probe.explorer.questions.quick_ranking import quick_aucs, sampled_rows
+from probe.explorer.questions.rankings.quick_rows import quick_rows
+from probe.explorer.sidecar.unit_levels import UnitLevels
 
 missing = 255
 
@@ -73,3 +85,48 @@ def test_levels_mapped_from_a_file_are_counted_too(
     path = tmp_path_factory.mktemp("levels") / "levels.npy"
     np.save(path, levels)
     np.testing.assert_array_equal(quick_aucs(np.load(path, mmap_mode="r"), labels), quick_aucs(levels, labels))
+
+
+def test_quick_rows_have_their_order_from_training_and_their_score_from_held_out_characters(planted: Path) -> None:
+    """As the ranking has them, to the precision of a level; a direction that does not hold has a score below chance."""
+    with Session(planted) as session:
+        labels = target(session.corpus, "in_comment", selection=session.selection)
+        scales = UnitLevels(session)
+        sites = {Site(name): session.sites[Site(name)] for name in ("0/hidden", "1/cell")}
+        levels = {
+            site: np.stack([scales.levels(Unit(site, index)) for index in range(n_units)])
+            for site, n_units in sites.items()
+        }
+        rows = quick_rows(levels, labels, 9)
+        ranking = rank(session, labels, sites=list(sites), shifts=0, n_intervals=0).rows(9)
+    assert [row["unit"] for row in rows][:3] == [row["unit"] for row in ranking][:3]
+    all_rows = labels.all_rows
+    for row in rows:
+        unit = Unit.parse(row["unit"])
+        train, held_out = (
+            roc_auc_score(
+                all_rows.labels[all_rows.parts == part], levels[unit.site][unit.index][all_rows.parts == part]
+            )
+            for part in (TRAIN, TEST)
+        )
+        assert row["direction"] == (1 if train >= 0.5 else -1)
+        assert row["held_out_auc"] == pytest.approx(held_out if train >= 0.5 else 1 - held_out, abs=1e-12)
+
+
+def test_the_quick_look_is_from_the_levels_beside_the_recording_once_they_are_there(
+    planted: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "activations.h5"
+    path.symlink_to(planted)
+    with explored(path, sidecar_bytes=1 << 30) as client:
+        until = time.monotonic() + 60
+        while client.get("/api/facts").json["recordings"][0]["sidecar"]["state"] != "ready":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        labels = client.post("/api/labels", {"recording": 0, "hypothesis": "in_comment"}).json["id"]
+        lines = client.post("/api/rank", {"recording": 0, "labels": labels}).lines
+    [quick] = [line["quick"] for line in lines if "quick" in line]
+    best = lines[-1]["result"]["rows"][0]
+    assert set(quick[0]) == {"unit", "held_out_auc", "direction"}
+    assert quick[0]["unit"] == best["unit"] == str(PLANTED["in_comment"])
+    assert quick[0]["held_out_auc"] == pytest.approx(best["held_out_auc"], abs=0.01)

@@ -277,3 +277,16 @@ def test_an_address_with_passages_beyond_the_text_opens(open_page: Open) -> None
     opened = open_page("#panel=selection&paint=9-5,40-30,10-20,15-25,999999999-9999999999&brush=x&else=99")
     opened.settle()
     assert opened.state("painted") == [[10, 25]] and opened.state("brush") == "paint"
+
+
+def test_axe_has_nothing_to_say(open_page: Open) -> None:
+    """In light and in dark, with passages painted and compared."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    opened = open_page("#panel=selection")
+    opened.run("(spans) => spans.forEach((span) => app.painting.paint(span))", comments(opened))
+    opened.wait("document.querySelector('.panel-selection tbody tr')")
+    for theme in ("light", "dark"):
+        opened.run("(theme) => app.state.set({ theme })", theme)
+        opened.settle()
+        results = axe.Axe().run(opened.page)
+        assert results.violations_count == 0, theme + results.generate_report()

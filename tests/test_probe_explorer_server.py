@@ -4,14 +4,17 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from commands import Command
+from commands import Command, rows
 from explorer_clients import Client, explored
 from planting import SITES
 
 from activations.recordings.recording import Recording
+from activations.units import Site
+from analyses.errors import AnalysisError
 from hypotheses.registry import get
 from probe.viewer.cells import TILE_CHARS
 from probe.viewer.making import text_view
@@ -121,13 +124,66 @@ def test_a_ranking_is_that_of_the_command(client: Client, planted: Path, run: Co
         status, out, _ = run("rank", hypothesis, planted, "--top", "20", "--json")
         assert status == 0
         printed = [json.loads(line) for line in out.splitlines()]
-        rows = last["result"]["rows"]
-        assert rows == [{key: row[key] for key in rows[0]} for row in printed]
-        assert set(printed[0]) - set(rows[0]) <= {*printed[0]} and len(rows) == 20
+        shown = last["result"]["rows"]
+        assert shown == [{key: row[key] for key in shown[0]} for row in printed]
+        assert set(printed[0]) - set(shown[0]) <= {*printed[0]} and len(shown) == 20
         assert last["result"]["measure"] == ("auc" if hypothesis == "in_quotes" else "r")
-        assert all(set(line) <= {"quick", "progress"} for line in before)
+        assert all(set(line) <= {"quick", "ranking", "controls", "progress"} for line in before)
+        assert [line["ranking"] for line in before if "ranking" in line] == [without(last["result"], "controls")]
     *_, last = client.post("/api/rank", {"recording": 0, "labels": labels, "sites": "1/cell"}).lines
     assert {row["unit"].rpartition("/")[0] for row in last["result"]["rows"]} == {"1/cell"}
+
+
+def without(line: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "measure"),
+    [
+        ("in_comment", "auc"),
+        ("position_in_line", "r"),
+        pytest.param("char_class", "auc", marks=pytest.mark.slow),  # ten seconds: of eight classes, 20 characters each
+    ],
+)
+def test_controls_beside_a_ranking_are_those_of_fit(
+    client: Client, planted: Path, run: Command, hypothesis: str, measure: str
+) -> None:
+    """With the score that units have, and its interval; of several classes, each against the rest."""
+    labels = client.post("/api/labels", {"recording": 0, "hypothesis": hypothesis}).json["id"]
+    asked = {"recording": 0, "labels": labels, "sites": "0/hidden"}
+    lines = client.post("/api/rank", asked).lines
+    controls = lines[-1]["result"]["controls"]
+    assert [line["controls"] for line in lines if "controls" in line] == [
+        controls[:1], [controls[0], controls[3]], [*controls[:2], controls[3]], controls
+    ], "each as soon as it is known"  # fmt: skip
+    status, out, err = run("fit", hypothesis, planted, "--sites", "0/hidden", "--controls", "chars,position", "--json")
+    assert status == 0, err
+    printed = [row for row in rows(out) if row["control"]]
+    names = ["last character", "last 5 characters", "last 20 characters", "position"]
+    assert [control["name"] for control in controls] == [row["site"] for row in printed] == names
+    for control, row in zip(controls, printed, strict=True):
+        ends = (f"{measure}_low", f"{measure}_high")
+        assert [control[key] for key in ("held_out", "low", "high")] == [row[key] for key in (measure, *ends)]
+        of_classes = {f"auc_of_{name}": score for name, score in control["by_class"].items()}
+        assert of_classes == {key: value for key, value in row.items() if key.startswith("auc_of_")}
+    if hypothesis == "in_comment":
+        assert controls[2]["held_out"] > controls[0]["held_out"] > 0.5, "the last 20 characters say more than one"
+
+
+def test_labels_that_cannot_be_probed_for_are_ranked_without_controls(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any, **named: Any) -> Any:
+        raise AnalysisError("too few stretches")
+
+    monkeypatch.setattr("probe.explorer.questions.rankings.control_scores.fit_position", refuse)
+    labels = client.post("/api/labels", {"recording": 0, "hypothesis": "in_comment"}).json["id"]
+    asked = {"recording": 0, "labels": labels, "sites": "0/hidden"}
+    result = client.post("/api/rank", asked).lines[-1]["result"]
+    [control] = result["controls"]
+    assert control["note"] == "no control for these labels: too few stretches" and control["held_out"] is None
+    assert len(result["rows"]) == SITES[Site("0/hidden")]
 
 
 def test_what_is_not_there_is_one_sentence(client: Client) -> None:

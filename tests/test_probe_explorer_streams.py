@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,32 @@ def test_what_is_overtaken_is_given_up(client: Client, work: Work) -> None:
     work.let_go.set()
     thread.join(20)
     assert answers[0].lines[-1] == {"result": {"rows": [2]}}, "there is room again"
+
+
+def test_overviews_that_were_overtaken_never_begin_and_tiles_do_not_wait(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a sidecar an overview reads much, and the next units are asked for meanwhile."""
+    begun: list[object] = []
+    let_go = threading.Event()
+
+    def overview(exploration: Exploration, wanted: object) -> bytes:
+        begun.append(wanted)
+        let_go.wait(20)
+        return b"\x00\x01"
+
+    monkeypatch.setattr(Exploration, "overview", overview)
+    asked = (
+        f"GET /api/overview?unit=0/hidden/1&bins=1 HTTP/1.1\r\nHost: {client.host}\r\nCookie: {client.cookie}\r\n\r\n"
+    )
+    with ExitStack() as stack:
+        for _ in range(12):
+            stack.enter_context(client.connected()).sendall(asked.encode())
+        wait_until(lambda: len(begun) == AT_A_TIME)
+        assert client.is_answered()
+    let_go.set()
+    assert client.get("/api/overview?unit=0/hidden/1&bins=1").body == b"\x00\x01"
+    assert len(begun) == AT_A_TIME + 1
 
 
 def test_too_many_that_wait_are_refused(client: Client, work: Work) -> None:

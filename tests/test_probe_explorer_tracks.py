@@ -1,26 +1,29 @@
 """Tracks and tiles of whole texts are those of a view of the whole text."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from explorer_models import recorded_model
 from planting import Arrays
 from viewing import PIECES
 
 from activations.predictions import LOG_PROB
+from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site
 from analyses.errors import AnalysisError
 from hypotheses.labels import Labels
 from probe.explorer import whole_tracks
-from probe.explorer.whole_tracks import overview_of, track_of_labels, track_of_losses
+from probe.explorer.whole_tracks import guessable, guesses_tile, overview_of, track_of_labels, track_of_losses
 from probe.viewer.cells import TILE_CHARS, cells_of
 from probe.viewer.page.tiles import cells_tile, container_of, header_of_corpus, n_tiles, text_tile
 from probe.viewer.passages import document_starts
 from probe.viewer.scales import MISSING
 from probe.viewer.text_view import TextView
-from probe.viewer.tracks import label_values, losses, quantised
+from probe.viewer.tracks import guesses_of, label_values, losses, quantised
 
 
 def long_text(seed: int) -> Corpus:
@@ -112,6 +115,30 @@ def test_losses_are_those_of_a_view(monkeypatch: pytest.MonkeyPatch) -> None:
     assert track.all_levels.tolist() == expected.levels.tolist()
     with pytest.raises(AnalysisError, match="the recording was made without predictions"):
         track_of_losses(Arrays({Site("0/hidden"): np.zeros((20, 2))}))
+
+
+def test_tiles_of_guesses_say_what_a_view_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their ids count the same characters in every tile."""
+    _, _, path = recorded_model(tmp_path, n_chars=1500)
+    monkeypatch.setattr(whole_tracks, "TILE_CHARS", 700)
+    with Recording(path) as recording:
+        expected = guesses_of(recording, slice(0, 1500))
+        assert expected is not None
+        characters = guessable(recording)
+        tiles = [
+            (guesses_tile(recording, "guess_ids", n), guesses_tile(recording, "guess_levels", n)) for n in range(3)
+        ]
+        assert header_of_corpus(recording.corpus, "", characters)["guesses"] == {"characters": characters}
+    ids = np.frombuffer(b"".join(one or b"" for one, _ in tiles), "<u2").reshape(1500, 5)
+    levels = np.frombuffer(b"".join(one or b"" for _, one in tiles), np.uint8).reshape(1500, 5)
+    shown = [[expected.characters[number] for number in row] for row in expected.ids.tolist()]
+    assert [[characters[number] for number in row] for row in ids.tolist()] == shown
+    assert levels.tolist() == expected.levels.tolist()
+
+
+def test_without_predictions_there_are_no_guesses() -> None:
+    source = Arrays({Site("0/hidden"): np.zeros((20, 2))})
+    assert guessable(source) == () and guesses_tile(source, "guess_ids", 0) is None
 
 
 @pytest.mark.parametrize("n_bins", [1, 7, 50, 100, 250])

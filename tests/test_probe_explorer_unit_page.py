@@ -82,12 +82,20 @@ def test_the_most_and_least_active_passages_are_those_of_explain(
         for number, place in enumerate(places):
             assert items.nth(number).locator(".number").inner_text().replace("−", "-") == f"{place['value']:.3f}"
             assert items.nth(number).locator("mark").inner_text() == place["character"].replace("\n", "↵")
+            assert items.nth(number).bounding_box()["height"] < 40  # one line, cut at both sides
     status, out, err = run("explain", COMMENT, planted, "--hypothesis", "in_comment")
     assert status == 0, err
     assert facts["most"][0]["before"][-12:].split("\n")[-1] in out
     most.nth(2).get_by_role("button").click()
     opened.ready()
     assert opened.state("position") == facts["most"][2]["position"]
+
+
+def test_the_characters_that_change_it_are_named_a_space_too(opened: AskedPage) -> None:
+    names = [row["character"] for row in told(opened)["written_by"]["rows"]]
+    assert " " in names
+    shown = part(opened, "written_by").locator("tbody th").all_inner_texts()
+    assert shown == ["␣" if name == " " else name.replace("\n", "↵") for name in names]
 
 
 def test_the_time_constant_is_that_of_units(opened: AskedPage, planted: Path, run: Command) -> None:
@@ -146,6 +154,15 @@ def test_the_nearest_units_are_listed_with_intervals(opened: AskedPage) -> None:
         assert lines.nth(number).locator("th").inner_text() == row["unit"]
         assert lines.nth(number).locator(".number").first.inner_text() == f"{row['r']:.3f}".replace("-", "−")
     assert "--model" in part(opened, "weights").inner_text()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_has_nothing_to_say(opened: AskedPage, theme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    opened.run("(theme) => app.state.set({ theme })", theme)
+    opened.settle()
+    results = axe.Axe().run(opened.page)
+    assert results.violations_count == 0, results.generate_report()
 
 
 def test_another_unit_is_told_and_the_first_comes_back(opened: AskedPage) -> None:

@@ -35,7 +35,8 @@ def demo(
     An LSTM that was trained on Python source reads modules that it has never seen; units are ranked, probes
     fitted, and pictures drawn for three hypotheses. The unit that knows in_quotes best is held at its mean: does the
     model predict worse without it, beside units of the same site and variance? All of it is in report.html in the
-    folder, which `probe report` makes of other recordings. `probe story in_quotes` asks more.
+    folder, which `probe report` makes of other recordings. `probe story in_quotes` asks more. With --explore, only the
+    recording is made, and opened on a page on which you ask (it needs the extra `explore`).
 
     Example:
         probe demo

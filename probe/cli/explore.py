@@ -100,8 +100,9 @@ def explore(recordings: RecordingsArgument = None, *, options: ServerOptions) ->
 
     This command serves the page at an address that it prints, with a token that nobody else knows, and opens it in a
     browser. It needs no network. Scroll through the whole text, coloured by units, hypotheses and the model's loss;
-    type a hypothesis or a pattern, and see which units respond to it; two recordings, such as those of two checkpoints,
-    stand side by side.
+    type a hypothesis or a pattern, and see which units respond to it; paint passages, and see which units switch in
+    them; let the model read a text that you type, or write while a unit is held; two recordings, such as those of two
+    checkpoints, stand side by side. `probe demo --explore` opens the bundled recording, with a tour.
 
     Ctrl-C ends it. With --host 0.0.0.0, everybody who can reach this machine and knows the token can use the page.
     PROBE_EXPLORE_TOKEN in the environment sets the token, so that an open page goes on after the command is started

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +26,21 @@ from hypotheses.spelling import quoted
 from hypotheses.user_files import NamedFiles
 from probe.explorer.held_model import HeldModel
 from probe.explorer.label_sets import LabelSet, LabelSets, labelled_by
-from probe.explorer.questions.ranking import rank_labels
+from probe.explorer.questions.rankings.ranking import rank_labels
 from probe.explorer.requests import (
     LabelsRequest,
     LevelsRequest,
     OverviewRequest,
     RankRequest,
     RequestError,
+    TileKind,
     TileRequest,
     TrackName,
     ValueRequest,
 )
 from probe.explorer.sidecar.sidecar import Sidecar, SidecarStatus
 from probe.explorer.sidecar.unit_levels import UnitLevels
-from probe.explorer.whole_tracks import WholeTrack, track_of_losses
+from probe.explorer.whole_tracks import WholeTrack, guessable, guesses_tile, track_of_losses
 from probe.viewer.cells import TILE_CHARS
 from probe.viewer.page.tiles import cells_tile, header_of_corpus, n_tiles, text_tile, track_header
 
@@ -124,7 +125,7 @@ class ExploredRecording:
         """The number of characters of the text."""
         return len(self.session.corpus)
 
-    def facts(self, *, has_model: bool) -> dict[str, Any]:
+    def facts(self, held: HeldModel) -> dict[str, Any]:
         """Return what the page has to know before anything else."""
         return {
             "name": self.name,
@@ -136,15 +137,26 @@ class ExploredRecording:
                 for site, n_units in self.session.sites.items()
             ],
             "text_sha256": self.session.corpus.sha256,
-            "model": has_model,
+            "model": held.is_there(self.model_sha256),
             "predictions": self._has_predictions,
             "sidecar": asdict(self._sidecar_status()),
         }
 
-    def tile(self, kind: Literal["text", "cells"], number: int) -> bytes:
-        """Return a part of a tile of the text; see `tiles.container_of`."""
+    def tile(self, kind: TileKind, number: int) -> bytes:
+        """Return a part of a tile of the text; see `tiles.container_of`.
+
+        Raises:
+            RequestError: If there is no such tile.
+        """
         self.check_tile(number)
-        return (text_tile if kind == "text" else cells_tile)(self.session.corpus, number)
+        if kind == "text":
+            return text_tile(self.session.corpus, number)
+        if kind == "cells":
+            return cells_tile(self.session.corpus, number)
+        part = guesses_tile(self.session, kind, number)
+        if part is None:
+            raise RequestError("this recording has no guesses of the next character", 404)
+        return part
 
     def check_tile(self, number: int) -> None:
         """Refuse a tile that the text does not have.
@@ -198,7 +210,7 @@ class ExploredRecording:
 
     @cached_property
     def _header(self) -> dict[str, Any]:
-        return header_of_corpus(self.session.corpus, self.title)
+        return header_of_corpus(self.session.corpus, self.title, guessable(self.session))
 
     @cached_property
     def _loss(self) -> WholeTrack:
@@ -237,7 +249,7 @@ class Exploration:
     def facts(self) -> dict[str, Any]:
         """Return what the page has to know before anything else."""
         return {
-            "recordings": [recording.facts(has_model=self.model is not None) for recording in self.recordings],
+            "recordings": [recording.facts(self.held) for recording in self.recordings],
             "hypotheses": list(self._hypotheses()),
             "version": self._version,
         }
@@ -294,12 +306,11 @@ class Exploration:
             part: Called with what is known early.
             progress: Called with the amount done and the total.
         """
-        session = self.recording(wanted.recording).session
+        recording = self.recording(wanted.recording)
+        session, levels_of = recording.session, recording.levels.site_levels
         labelled = self.labelled(wanted.labels, session)
         target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
-        return rank_labels(
-            session, target, sites=wanted.sites, quick=lambda rows: part({"quick": rows}), progress=progress
-        )
+        return rank_labels(session, target, sites=wanted.sites, levels_of=levels_of, say=part, progress=progress)
 
     def recording(self, number: int) -> ExploredRecording:
         """Return the recording of a number.

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # PyTorch takes seconds to load, and the page is shown withou
 
 AnyModel: TypeAlias = Union["CharRNN", "CharModel"]
 _BUNDLED = "python_lstm.pt"
+BUNDLED_SHA256 = "638adecf77cb0b498232882261f864e936c00b8baaa669b42ad6b350bad9d3ec"
+"""What recordings of the bundled model have as its hash, so that they are known before PyTorch is loaded."""
 _PATIENCE_S = 0.1  # between two looks whether somebody still waits
 
 
@@ -42,6 +44,10 @@ class HeldModel:
         self._loaded: AnyModel | None = None
         self._reader: dict[str, AnyModel] = {}
         self._writer: dict[str, AnyModel] = {}
+
+    def is_there(self, model_sha256: str) -> bool:
+        """Tell whether there should be the model of this hash, without loading it; `check` may find another one."""
+        return self.path is not None or model_sha256 == BUNDLED_SHA256
 
     def check(self, recording: Recording) -> AnyModel:
         """Return the model of a recording, to look at what it is; it is not to be run.

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, cast, get_args
 from urllib.parse import parse_qsl
 
 from hypotheses.spelling import short_list
@@ -23,7 +23,7 @@ MOST_POSITION = 1 << 40
 _WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
-TileKind = Literal["text", "cells"]
+TileKind = Literal["text", "cells", "guess_ids", "guess_levels"]
 TrackKind = Literal["unit", "labels", "loss"]
 
 
@@ -56,7 +56,7 @@ class TrackName:
 
 @dataclass(frozen=True, slots=True)
 class TileRequest:
-    """Which tile of which text is meant, and whether its characters or how they stand in cells."""
+    """Which tile of which text is meant, and which part: its characters, their cells, or what is guessed there."""
 
     recording: int
     kind: TileKind
@@ -187,7 +187,7 @@ def in_bounds(name: str, number: int, low: int, high: int) -> int:
 def tile_request(query: bytes) -> TileRequest:
     """Read a request for a tile of the text."""
     fields = Query(query).only("recording", "kind", "tile")
-    kind: TileKind = "text" if fields.choice("kind", ("text", "cells")) == "text" else "cells"
+    kind = cast(TileKind, fields.choice("kind", get_args(TileKind)))
     return TileRequest(_recording(fields), kind, _position(fields, "tile"))
 
 

@@ -28,6 +28,7 @@ from probe.explorer.guarding import Access, Guard, body_of, refusal
 from probe.explorer.requests import RequestError
 from probe.explorer.routes import keeping, quizzing, selecting, steering, trying, units
 from probe.explorer.streams import ERRORS, OUR_FAULT, Endpoint, Job, Jobs
+from probe.explorer.warming import DELAY_S, Warming, steps_for
 from probe.viewer.page.page import file_text
 
 Result = TypeVar("Result")
@@ -42,6 +43,7 @@ _TOPICS = (
     quizzing,
 )  # modules with `endpoints`
 _AT_A_TIME = 8  # short requests
+_MOST_OVERVIEWS = 64  # that wait: of many tabs, each with two recordings and labels
 _MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -86,6 +88,8 @@ class Explorer:
         self._files = files
         self._short = ThreadPoolExecutor(_AT_A_TIME, "explorer request")
         self._questions, self._labelling = Jobs(), Jobs()
+        self._warming = Warming(steps_for(exploration), DELAY_S)
+        self._overviews = Jobs(most_waiting=_MOST_OVERVIEWS)
         reading: dict[str, Endpoint] = {
             "/": self._page,
             "/page/{name:path}": self._file,
@@ -93,7 +97,7 @@ class Explorer:
             "/api/tile": self._bytes(requests.tile_request, exploration.tile),
             "/api/track": self._json(requests.track_request, exploration.track),
             "/api/levels": self._bytes(requests.levels_request, exploration.levels),
-            "/api/overview": self._bytes(requests.overview_request, exploration.overview),
+            "/api/overview": self._overview,
             "/api/value": self._json(requests.value_request, exploration.value),
         }
         asking: dict[str, Endpoint] = {"/api/labels": self._labels, "/api/rank": self._rank}
@@ -107,11 +111,12 @@ class Explorer:
 
     def end_questions(self) -> None:
         """Give up all long questions."""
-        for jobs in (self._questions, self._labelling):
+        for jobs in (self._questions, self._labelling, self._overviews):
             jobs.close()
 
     def close(self) -> None:
         """Wait for the short requests that are being answered; there must be no more of them."""
+        self._warming.close()
         self._short.shutdown(cancel_futures=True)
 
     async def _page(self, request: Request) -> Response:
@@ -127,6 +132,7 @@ class Explorer:
         return Response(content, media_type=media_type)
 
     async def _facts(self, request: Request) -> Response:
+        self._warming.begin()
         return await self._in_thread(lambda: _json_answer(self._exploration.facts()))
 
     def _bytes(self, read: Callable[[bytes], Any], answer: Callable[[Any], bytes]) -> Endpoint:
@@ -143,6 +149,12 @@ class Explorer:
             return await self._in_thread(lambda: _json_answer(answer(wanted)))
 
         return endpoint
+
+    async def _overview(self, request: Request) -> Response:
+        """Answer with an overview, which reads much if there is no sidecar: tiles never wait for those overtaken."""
+        wanted = requests.overview_request(request.scope["query_string"])
+        made = await self._overviews.result(lambda job: {"bytes": self._exploration.overview(wanted)}, request.receive)
+        return Response(made.get("bytes", b""), media_type="application/octet-stream")
 
     async def _labels(self, request: Request) -> Response:
         wanted = requests.labels_request(await body_of(request.receive))

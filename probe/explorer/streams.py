@@ -123,8 +123,9 @@ class Job:
 class Jobs:
     """Long questions, of which a few are worked on at a time."""
 
-    def __init__(self, at_a_time: int = AT_A_TIME) -> None:
+    def __init__(self, at_a_time: int = AT_A_TIME, most_waiting: int = MOST_WAITING) -> None:
         self._free = asyncio.Semaphore(at_a_time)
+        self._most_waiting = most_waiting
         self._n_waiting = 0
         self._jobs: dict[Job, threading.Thread] = {}
 
@@ -164,7 +165,7 @@ class Jobs:
 
     async def _begin(self, work: Work, gone: "asyncio.Task[None]") -> Job | None:
         """Begin some work as soon as there is room; None if the client has gone before."""
-        if self._n_waiting >= MOST_WAITING:
+        if self._n_waiting >= self._most_waiting:
             raise RequestError("too many questions are waiting already; ask again in a moment", 503)
         self._n_waiting += 1
         acquiring = asyncio.create_task(self._free.acquire())

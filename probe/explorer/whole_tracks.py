@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,11 @@ from analyses.errors import AnalysisError
 from hypotheses.labelling.corpus_labels import CHUNK
 from hypotheses.labelling.long_labels import AnyLabels
 from hypotheses.labels import Labels
+from probe.viewer.cells import TILE_CHARS
 from probe.viewer.page.tiles import track_header
 from probe.viewer.scales import MISSING, Scale, binary, classes, sequential
 from probe.viewer.text_view import TrackKind
-from probe.viewer.tracks import losses
+from probe.viewer.tracks import guesses_of_vocabulary, losses
 
 Levels = NDArray[np.uint8]
 _SAMPLED = 1 << 20  # numbers of which the scale is estimated, besides the lowest and the highest
@@ -158,3 +159,21 @@ def _on_one_scale(
             sampled.append(np.array([present.min(), present.max(), *broken]))
     _, scale = sequential(np.concatenate(sampled), low)
     return np.concatenate([scale.levels(piece) for piece in pieces()]), scale
+
+
+def guessable(source: Source) -> tuple[str, ...]:
+    """Return the characters that the ids of `guesses_tile` count; empty if the source has no guesses."""
+    guesses = guesses_of_vocabulary(source, slice(0, min(1, len(source.corpus))))
+    return () if guesses is None else guesses.characters
+
+
+def guesses_tile(source: Source, kind: Literal["guess_ids", "guess_levels"], number: int) -> bytes | None:
+    """Return the guesses of a tile, or their probabilities; None if the source has none.
+
+    They are the parts of a container (`tiles.container_of`), but that the ids count the whole vocabulary.
+    """
+    start = number * TILE_CHARS
+    guesses = guesses_of_vocabulary(source, slice(start, min(start + TILE_CHARS, len(source.corpus))))
+    if guesses is None:
+        return None
+    return (guesses.ids.astype("<u2") if kind == "guess_ids" else guesses.levels).tobytes()

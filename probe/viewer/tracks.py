@@ -18,6 +18,7 @@ from probe.viewer.scales import Scale, binary, classes, diverging, probabilities
 from probe.viewer.text_view import N_GUESSES, Guesses, Track, TrackKind
 
 Floats = NDArray[np.float64]
+_MOST_GUESSED = 1 << 16  # characters that ids of two bytes can count
 Middle = Literal["zero", "median"]
 Predictions = Mapping[str, NDArray[Any]]
 """Predictions of several kinds, one row for each character; see `activations.predictions`."""
@@ -136,24 +137,50 @@ def guesses_of(source: Source, passage: slice, predictions: Predictions | None =
 
     For the arguments see `losses`.
     """
+    best = _best_ids(source, passage, predictions)
+    if best is None:
+        return None
+    ids, log_probs = best
+    guessed, numbers = np.unique(ids, return_inverse=True)
+    characters = source.vocabulary.characters
+    shown = tuple(source.vocabulary.shown(characters[number]) for number in guessed.tolist())
+    return _guesses_at(source, passage, shown, numbers.reshape(ids.shape), log_probs)
+
+
+def guesses_of_vocabulary(source: Source, passage: slice) -> Guesses | None:
+    """Return the same as `guesses_of`, with ids that count the whole vocabulary, and are the same in every passage.
+
+    It is None without predictions, and where the vocabulary has more characters than the ids can count.
+    """
+    shown = tuple(source.vocabulary.shown(character) for character in source.vocabulary.characters)
+    best = _best_ids(source, passage, None) if len(shown) <= _MOST_GUESSED else None
+    return None if best is None else _guesses_at(source, passage, shown, *best)
+
+
+def _best_ids(
+    source: Source, passage: slice, predictions: Predictions | None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """Return the numbers in the vocabulary of the guesses in every row, (n_rows, ≤ 5), and their log probabilities."""
     predictions = _predictions(source, (DISTRIBUTION, TOP_IDS, TOP_LOG_PROBS), passage, predictions)
     if DISTRIBUTION in predictions:
         log_probs = predictions[DISTRIBUTION].astype(np.float64)
         ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :N_GUESSES]
-        log_probs = np.take_along_axis(log_probs, ids, axis=1)
-    elif TOP_IDS in predictions and TOP_LOG_PROBS in predictions:
-        ids, log_probs = predictions[TOP_IDS].astype(np.int64), predictions[TOP_LOG_PROBS].astype(np.float64)
-    else:
-        return None
-    guessed, numbers = np.unique(ids, return_inverse=True)
-    characters = source.vocabulary.characters
+        return ids, np.take_along_axis(log_probs, ids, axis=1)
+    if TOP_IDS in predictions and TOP_LOG_PROBS in predictions:
+        return predictions[TOP_IDS].astype(np.int64), predictions[TOP_LOG_PROBS].astype(np.float64)
+    return None
+
+
+def _guesses_at(
+    source: Source, passage: slice, characters: tuple[str, ...], ids: NDArray[np.int64], log_probs: NDArray[np.float64]
+) -> Guesses:
+    """Put the guesses of rows at their characters."""
     shape = (passage.stop - passage.start, N_GUESSES)
     spread_ids, levels = np.zeros(shape, np.uint16), np.zeros(shape, np.uint8)
     rows = _rows(source, passage)
-    spread_ids[rows, : ids.shape[1]] = numbers.reshape(ids.shape)
+    spread_ids[rows, : ids.shape[1]] = ids
     levels[rows, : ids.shape[1]] = np.floor(np.exp(log_probs) * 255 + 0.5).clip(0, 255)
-    shown = tuple(source.vocabulary.shown(characters[number]) for number in guessed.tolist())
-    return Guesses(characters=shown, ids=spread_ids, levels=levels)
+    return Guesses(characters=characters, ids=spread_ids, levels=levels)
 
 
 def quantised(groups: Iterable[Sequence[TrackValues]], middle: Middle | None = None) -> list[list[Track]]:

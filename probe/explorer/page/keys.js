@@ -52,7 +52,7 @@ export class Keys {
 
   #onKey(event) {
     if (document.querySelector("dialog[open]")) return;
-    const isField = event.target.closest?.("input, textarea, select, [contenteditable]");
+    const isField = event.target.closest?.("input:not([type=range]), textarea, select, [contenteditable]");
     const isCommand = (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph"); // which types brackets
     if (isCommand || (isField && event.key !== "Escape")) return;
     const does = this.#keys.get(event.key);

@@ -1,4 +1,5 @@
-// The strip of the whole text: the lowest and the highest value of a unit in each piece, and where the labels are True.
+// The strip of the whole text: the lowest and the highest value in each piece of what colours the characters, a unit or the
+// loss, and where the labels are True.
 
 import { colourIndices, grouped, make, MISSING, Palette } from "./view.js";
 import { isOvertaken } from "./api.js";
@@ -20,7 +21,7 @@ export class Overviews {
     };
     const each = (does) => () => this.#strips.forEach(does);
     app.on("recordings", open);
-    for (const name of ["unit", "labels", "back", "prepared"]) app.on(name, each((strip) => strip.load()));
+    for (const name of ["unit", "tracks", "labels", "back", "prepared"]) app.on(name, each((strip) => strip.load()));
     app.on("theme-shown", each((strip) => strip.draw()));
     app.on("window", each((strip) => strip.showWindow()));
     open();
@@ -88,10 +89,12 @@ class Strip {
     return Math.max(1, Math.min(this.canvas.width || 1200, MOST_BINS, this.header.n_chars));
   }
 
-  /** Ask for the unit and the labels of the state, and draw them when they come. */
+  /** Ask for what colours the characters (the unit, if labels do) and for the labels, and draw them when they come. */
   load() {
     const labels = this.app.labelsOf(this.number);
-    this.#load("unit", { unit: this.app.unit });
+    const [first] = this.app.state.get("tracks");
+    const isLoss = first === "loss" && this.app.facts.recordings[this.number].predictions;
+    this.#load("unit", isLoss ? { loss: 1 } : { unit: this.app.unit });
     this.#load("labels", labels ? { labels: labels.id } : null);
   }
 

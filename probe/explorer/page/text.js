@@ -2,6 +2,7 @@
 
 import { CachedTiles, make, TextView, visible } from "./view.js";
 import { isOvertaken } from "./api.js";
+import { ExactValues } from "./exact.js";
 
 const MOST_TRACKS = 4;
 const MOST_RUNNING = 4; // requests of tiles at a time: browsers send six to one server
@@ -71,7 +72,9 @@ class Pane {
     element.append(this.element);
     const { state } = app;
     const options = { headingLevel: 2, size: state.get("size"), theme: state.get("theme"), wrap: state.get("wraps"), guesses: state.get("guesses") };
-    this.view = new TextView(this.element, this.tiles, { ...options, measured: app.isMeasured, onFrame: () => this.onFrame() });
+    const calls = { onFrame: () => this.onFrame(), onInspect: (position) => this.values.show(position) };
+    this.values = new ExactValues(app, this);
+    this.view = new TextView(this.element, this.tiles, { ...options, ...calls, measured: app.isMeasured });
     this.onFrame = () => {};
     this.chips = make("div", "chips", { role: "group", "aria-label": "Tracks" });
     this.#takeToolbar();
@@ -164,7 +167,14 @@ class Pane {
     return [place.position, Math.min(Math.max(Math.ceil(stop), place.position + 1), header.n_chars)];
   }
 
+  /** The units that are shown: the number of the track, and the name, of each. */
+  get shownUnits() {
+    const { tracks } = this.view.panels[0];
+    return tracks.map((track) => [track, this.#sources[track]?.unit]).filter(([, unit]) => unit);
+  }
+
   destroy() {
+    this.values.stop();
     this.queue.keepTracks([]);
     this.view.destroy();
     this.element.remove();

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analyses.targets.predictions import PREFIX
 from probe.explorer.questions.plain_values import Answer
-from probe.explorer.questions.ranking import N_SHIFTS, N_SHOWN
+from probe.explorer.questions.rankings.ranking import N_SHIFTS, N_SHOWN
 
 _PLAIN_WORD = "abcdefghijklmnopqrstuvwxyz_./"  # with which words of a command begin that are no options
 

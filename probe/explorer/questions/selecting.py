@@ -381,8 +381,10 @@ def _without_held_out(
         }
         for number in order.tolist()
     )
+    n_painted = len(selection.spans)
+    where = "one passage is in" if n_painted == 1 else f"all {n_painted:,} passages are in"
     note = (
-        f"all {len(selection.spans):,} passages are in one part of the text, so that nothing is held out: these AUCs "
-        "are of the very characters that were painted, without intervals; paint more, all over the text"
+        f'{where} one part of the text, so that nothing is held out in "beside the whole text": these AUCs are of the '
+        "very characters that were painted, without intervals; paint more, all over the text"
     )
     return AgainstText(rows=rows, is_held_out=False, notes=(note,))

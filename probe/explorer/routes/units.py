@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from activations.errors import ActivationError
 from activations.progress import Progress, steps_of
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.many_hypotheses import Targets, all_targets
@@ -20,15 +19,14 @@ from probe.explorer.requests import (
     MOST_NAME_CHARS,
     MOST_POSITION,
     Query,
+    RequestError,
     fields_of,
     id_in,
     text_in,
     whole_in,
 )
+from probe.explorer.routes.trying import recorded
 from probe.explorer.streams import ERRORS, Endpoint, Job, Jobs
-
-if TYPE_CHECKING:
-    from activations.models.char_rnn import CharRNN
 
 _WAIT_S = 0.2  # until it is asked again whether labels are wanted that another question makes
 _SHARES = (1, 2, 2, 6)  # of the time: the unit itself, its neighbours, labels, what it answers to
@@ -90,13 +88,11 @@ def profile_request(body: bytes) -> ProfileRequest:
 
 @dataclass(slots=True)
 class _AskedUnits:
-    """What is asked of units, with what several of them need: the labels of each text, and the model."""
+    """What is asked of units, with what several of them need: the labels of each text."""
 
     exploration: Exploration
     targets: dict[str, Targets] = field(default_factory=dict)
-    model: "CharRNN | None" = None
     labelling: Lock = field(default_factory=Lock)
-    loading: Lock = field(default_factory=Lock)
 
     def tell(self, recording: ExploredRecording, name: str, job: Job) -> dict[str, Any]:
         """Say what is known of a unit, part by part, the quick ones first; what it answers to is the result."""
@@ -138,19 +134,15 @@ class _AskedUnits:
         """Return the weights of a unit.
 
         Raises:
-            ActivationError: If there is no model, or it is another one.
+            RequestError: If there is none, or it is one of the user's own.
         """
-        from activations.models.checkpoints import load_model, model_sha256
+        from activations.models.char_rnn import CharRNN
         from probe.explorer.questions.unit_weights import unit_weights
 
-        path = self.exploration.model
-        if path is None:
-            raise ActivationError("the weights are in the model; start `probe explore` with --model to see them")
-        with self.loading:
-            self.model = self.model or load_model(path)
-        if recording.model_sha256 and model_sha256(self.model) != recording.model_sha256:
-            raise ActivationError(f"{path} is not the model that was recorded, so its weights are not shown")
-        return unit_weights(self.model, name)
+        model = self.exploration.held.check(recorded(recording))
+        if not isinstance(model, CharRNN):
+            raise RequestError("a model of your own computes its steps itself, so that its weights are not known here")
+        return unit_weights(model, name)
 
 
 def _told(question: Callable[[], Answer]) -> dict[str, Any]:

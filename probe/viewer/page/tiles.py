@@ -48,7 +48,7 @@ def container_of(view: TextView) -> bytes:
     return start + bytes(-len(start) % _ALIGNMENT) + b"".join(parts.pieces)
 
 
-def header_of_corpus(corpus: Corpus, title: str) -> dict[str, Any]:
+def header_of_corpus(corpus: Corpus, title: str, guessed: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the header of a container for a whole text, without `parts`, `tracks` and `panels`.
 
     It takes little time and memory however long the text is. `signs` has those of all unprintable characters, also of
@@ -57,7 +57,9 @@ def header_of_corpus(corpus: Corpus, title: str) -> dict[str, Any]:
     Args:
         corpus: The text.
         title: A heading.
+        guessed: The characters that the model may guess, which the tiles of guesses count; empty without guesses.
     """
+    codes = {*_distinct(corpus.codes), *(ord(char) for char in guessed if len(char) == 1)}
     documents = [DocumentStart(name=document.name, position=document.start) for document in corpus.documents]
     return {
         **_text_header(
@@ -66,9 +68,9 @@ def header_of_corpus(corpus: Corpus, title: str) -> dict[str, Any]:
             n_chars=len(corpus),
             documents=documents,
             tile_places=_tile_places(corpus.codes, documents),
-            signs=_signs_of(code for code in _distinct(corpus.codes) if not chr(code).isprintable()),
+            signs=_signs_of(code for code in sorted(codes) if not chr(code).isprintable()),
         ),
-        "guesses": None,
+        "guesses": {"characters": guessed} if guessed else None,
         "notes": [],
         "colours": _colours(),
     }

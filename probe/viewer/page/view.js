@@ -24,7 +24,7 @@ const NAMES = { 0x9: "tab", 0xa: "newline", 0xd: "carriage return", 0x1b: "escap
 const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
 const MONO = 'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace';
 
-// ---- Data -----------------------------------------------------------------------------------------------------------
+// ---- Data
 
 /** Read a container: an ArrayBuffer, or a view of one. Returns its header and the bytes of its parts. */
 export function decodeContainer(data) {
@@ -122,7 +122,7 @@ export class CachedTiles {
   }
 }
 
-// ---- Where characters stand -------------------------------------------------------------------------------------------
+// ---- Where characters stand
 
 /**
  * Put the characters of a tile into rows, as `cells.lay_out` does in Python; `columns` null never wraps.
@@ -329,7 +329,7 @@ export class Geometry {
   }
 }
 
-// ---- What levels mean --------------------------------------------------------------------------------------------------
+// ---- What levels mean
 
 /** Return the index of each level's colour in the table of its kind, as `Scale.colours` does in Python; 0 if missing. */
 export function colourIndices(levels, scale) {
@@ -438,9 +438,8 @@ export class Palette {
   }
 }
 
-// ---- Drawing -----------------------------------------------------------------------------------------------------------
+// ---- Drawing
 
-const BLACK = 0; // inks of glyphs; the pale ones are for signs of newlines, tabs and the like
 const WHITE = 1;
 const INK = 2;
 const PALE = 3;
@@ -738,7 +737,7 @@ function stringOf(codes, start, stop) {
   return text;
 }
 
-// ---- Beside the text ---------------------------------------------------------------------------------------------------
+// ---- Beside the text
 
 /** Make an element; children that are strings become text, never HTML. */
 export function make(tag, className = "", properties = {}, ...children) {
@@ -952,7 +951,7 @@ function helpDialog() {
   return dialog;
 }
 
-// ---- Buttons -----------------------------------------------------------------------------------------------------------
+// ---- Buttons
 
 const THEMES = ["auto", "light", "dark"];
 
@@ -1027,7 +1026,7 @@ function button(name, label, key, does) {
   return made;
 }
 
-// ---- Scrolling ------------------------------------------------------------------------------------------------------------
+// ---- Scrolling
 
 const MOST_PIXELS = 12_000_000; // of an element's height that browsers can scroll
 
@@ -1086,7 +1085,7 @@ class Scroll {
   }
 }
 
-// ---- Selecting and copying --------------------------------------------------------------------------------------------------
+// ---- Selecting and copying
 
 /**
  * The characters that are selected, on the screen or not.
@@ -1245,7 +1244,7 @@ function nPoints(text) {
   return [...text].length;
 }
 
-// ---- Searching ----------------------------------------------------------------------------------------------------------------
+// ---- Searching
 
 /** Goes to texts, positions and changes of labels, however far away: tiles come one after the other. */
 class Search {
@@ -1357,7 +1356,7 @@ export function findIn(codes, wanted, ignoresCase, direction, limits, nStarts) {
   return -1;
 }
 
-// ---- The view ------------------------------------------------------------------------------------------------------------------
+// ---- The view
 
 const SIZES = [10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 36, 40];
 const MOST_COLUMNS = 140; // of a wrapped row: longer ones are hard to follow
@@ -1372,7 +1371,8 @@ const WINDOW_STEP = 40; // columns by which the drawn part of long rows moves
  *
  * Options: `headingLevel` of the title (3); `size` of the type in pixels (15); `theme` auto, light or dark; `wrap` (true);
  * `guesses` below the characters (false); `embedded` among other things of a page (false); `mostPixels`, as above;
- * `measured` writes a performance measure for each frame; `onFrame` is called with the view after each.
+ * `measured` writes a performance measure for each frame; `onFrame` is called with the view after each,
+ * `onInspect` with the position of a character when the inspector shows it.
  */
 export class TextView {
   blocks = new Map(); // what has been drawn, by the keys of Geometry
@@ -2171,12 +2171,13 @@ export class TextView {
     });
     if (!isComplete) return;
     this.#inspected = key;
+    this.options.onInspect?.(position);
     if (this.#isSaid && !this.pointed) this.spoken.textContent = said;
     this.#isSaid = false;
   }
 }
 
-// ---- Paper -----------------------------------------------------------------------------------------------------------------
+// ---- Paper
 
 const PRINTED_CHARS = 20_000;
 const PRINTED_CELLS = 80_000; // of all panels: more would take the browser minutes
@@ -2245,7 +2246,7 @@ function paint(element, colour) {
   else element.style.backgroundColor = colour;
 }
 
-// ---- A widget of anywidget ---------------------------------------------------------------------------------------------------
+// ---- A widget of anywidget
 
 export default {
   render({ model, el }) {

@@ -69,7 +69,7 @@ export function barTable({ rows, label, heads, step = 0.001 }) {
   const lines = rows.map(({ name, value, title = "", onClick }) => {
     const bar = make("span", `value-bar${hasBoth ? " both" : ""}${value < 0 ? " below" : ""}`, { "aria-hidden": "true" }, make("span", "value-fill"));
     bar.firstChild.style.width = `${((hasBoth ? 50 : 100) * Math.abs(value ?? 0)) / most}%`;
-    return make("tr", "", { title }, make("th", "", { scope: "row" }, onClick ? link(name, onClick) : make("span", "name", {}, visible(name))), make("td", "number", {}, value === null ? "–" : numberText(value, step)), make("td", "bar-cell", {}, bar));
+    return make("tr", "", { title }, make("th", "", { scope: "row" }, onClick ? link(name, onClick) : make("span", "name", {}, visible(name === " " ? "␣" : name))), make("td", "number", {}, value === null ? "–" : numberText(value, step)), make("td", "bar-cell", {}, bar));
   });
   const head = make("tr", "", {}, ...[...heads, ""].map((text, i) => make(text ? "th" : "td", i === 1 ? "number" : "", text ? { scope: "col" } : {}, text)));
   return make("table", "bars", { "aria-label": label }, make("thead", "", {}, head), make("tbody", "", {}, ...lines));

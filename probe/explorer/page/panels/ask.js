@@ -5,6 +5,7 @@ import { isOvertaken } from "../api.js";
 
 const SETTLED_MS = 150; // after labels have come: more may be typed
 const MOST_ROWS = 40;
+const KINDS = { numeric: "A number for each character", categorical: "A class for each character" };
 const CHANCE = { auc: 0.5, r: 0 };
 const LEAST = { auc: 0.4, r: -0.2 }; // where the bars begin, if all scores are above
 
@@ -85,7 +86,7 @@ class Ranking {
     this.heading.textContent = labels.name;
     const { n_chars: nChars } = this.app.facts.recordings[this.app.recording].header;
     const n = labels.n_true;
-    this.about.textContent = n === null || n === undefined ? labels.kind : `True at ${grouped(n)} of ${grouped(nChars)} characters, ${shown((100 * n) / nChars, 1)}\u00a0%`;
+    this.about.textContent = n === null || n === undefined ? KINDS[labels.kind] ?? labels.kind : `True at ${grouped(n)} of ${grouped(nChars)} characters, ${shown((100 * n) / nChars, 1)}\u00a0%`;
     this.stage.textContent = "Ranking the units …";
     this.#showWarnings(labels.warnings ?? []);
     this.labelWarnings = labels.warnings ?? [];
@@ -99,17 +100,26 @@ class Ranking {
     if (message.quick) {
       const rows = Array.isArray(message.quick) ? message.quick : message.quick.rows;
       this.#showRows(rows, [], true);
-      this.stage.textContent = "Hidden states and cells first; intervals and all sites follow";
+      this.stage.textContent = "A quick look at hidden states and cells; intervals and all sites follow";
     } else if (message.progress) {
       const [done, all] = message.progress;
       this.progress.value = all ? done / all : 0;
+    } else if (message.ranking) {
+      this.ranking = message.ranking;
+      this.#showRanking(this.ranking, true);
+    } else if (message.controls) {
+      this.#showRanking({ ...this.ranking, controls: message.controls }, true);
     } else if (message.result) {
-      const { rows, controls = [], warnings = [] } = message.result;
-      this.#showRows(rows, controls, false);
-      this.#showControls(controls, rows);
-      this.#showWarnings([...new Set([...this.labelWarnings, ...warnings])]);
-      this.stage.textContent = summaryOf(message.result);
+      this.#showRanking(message.result, false);
     }
+  }
+
+  #showRanking({ rows, controls = [], warnings = [], ...counts }, moreFollow) {
+    this.#showRows(rows, controls, false);
+    this.#showControls(controls, rows);
+    if (moreFollow) this.controls.append(make("p", "muted", {}, `What ${controls.length ? "more characters" : "the last characters and the position"} say without the model follows …`));
+    this.#showWarnings([...new Set([...this.labelWarnings, ...warnings])]);
+    this.stage.textContent = summaryOf({ rows, ...counts });
   }
 
   #showWarnings(sentences) {
@@ -122,22 +132,24 @@ class Ranking {
   #showRows(rows, controls, isQuick) {
     const measure = rows[0]?.measure ?? (rows[0] && Object.keys(rows[0]).some((name) => name.endsWith("_r")) ? "r" : "auc");
     const lows = rows.map((row) => row.low ?? scoreOf(row, measure)).filter((value) => value !== null);
-    const range = [Math.min(LEAST[measure], ...lows, ...controls.map(({ held_out: score }) => score ?? 1)), 1];
+    const range = [Math.min(LEAST[measure], ...lows, ...controls.flatMap((control) => scoresOf(control))), 1];
     const name = measure === "auc" ? "AUC" : "r";
     const hasClass = rows.some((row) => row.class);
     const heads = [
       ["Unit", "", ""],
       ...(hasClass ? [["Class", "", "The class that the unit tells from the rest"]] : []),
-      [name, "number", "On held-out characters, sign-aligned on the training characters"],
+      [name, "number", `${measure === "auc" ? "AUC" : "Pearson's r"} on held-out characters, sign-aligned on the training characters`],
       [isQuick ? "" : "95 % interval", "interval", ""],
       [isQuick ? "" : "by position", "number by-position", "The same among characters of the same eighth of the text"],
       ["", "", ""],
     ];
     const head = make("tr", "", {}, ...heads.map(([text, className, title]) => make(text ? "th" : "td", className, text ? { scope: "col", title } : {}, text)));
     const body = rows.slice(0, MOST_ROWS).map((row) => this.#rowOf(row, measure, range, controls, hasClass, isQuick));
+    const focused = this.table.contains(document.activeElement) ? document.activeElement.closest("tr")?.dataset.unit : undefined;
     this.table.replaceChildren(make("table", "", {}, make("thead", "", {}, head), make("tbody", "", {}, ...body)));
     this.table.classList.remove("stale");
     if (!rows.length) this.table.replaceChildren(make("p", "muted", {}, "no unit could be ranked"));
+    [...this.table.querySelectorAll("tbody tr")].find(({ dataset }) => dataset.unit === focused)?.querySelector("button").focus();
     this.#markUnit();
   }
 
@@ -152,7 +164,7 @@ class Ranking {
       make("th", "unit", { scope: "row" }, unit),
       ...(hasClass ? [make("td", "class", {}, row.class ?? "")] : []),
       make("td", "number score", {}, shown(score)),
-      make("td", "interval", {}, isQuick ? "" : intervalBar(row, score, measure, range, controls)),
+      make("td", "interval", {}, isQuick ? "" : intervalBar(row, score, measure, range, controlsOf(row, controls))),
       make("td", "number by-position", {}, isQuick ? "" : shown(withinPositions(row, measure))),
       make("td", "sign", {}, direction),
     );
@@ -170,19 +182,34 @@ class Ranking {
   }
 
   #showControls(controls, rows) {
+    this.controls.replaceChildren();
     if (!controls.length) return;
-    const lines = controls.map(({ name, held_out: score, low, high }) => {
+    const lines = controls.filter(({ name }) => name).map(({ name, held_out: score, low, high, note }) => {
       const interval = low === null || low === undefined ? "" : ` (${shown(low)} to ${shown(high)})`;
-      return make("div", "control", {}, make("span", "name", {}, name), make("span", "number", {}, `${shown(score)}${interval}`));
+      return make("div", "control", note ? { title: note } : {}, make("span", "name", {}, name), make("span", "number", {}, `${shown(score)}${interval}`));
     });
-    const title = rows.length ? "Without the model, from" : "Controls, from";
-    this.controls.replaceChildren(make("h3", "", {}, title), ...lines, make("p", "muted", {}, "Marked in each interval: what a unit knows is what it adds to these."));
+    const notes = [...new Set(controls.map(({ note }) => note).filter(Boolean))].map((note) => make("p", "muted", {}, note));
+    const hasClasses = rows.some((row) => row.class);
+    const means = hasClasses ? "The mean over the classes; marked in each interval is that of its class: " : "Marked in each interval: ";
+    const about = lines.length ? [make("p", "muted", {}, `${means}what a unit knows is what it adds to these.`)] : [];
+    this.controls.replaceChildren(make("h3", "", {}, "Without the model, from"), ...lines, ...about, ...notes);
   }
+}
+
+/** All scores of a control: one, or that of each class. */
+function scoresOf({ held_out: score, by_class: byClass = {} }) {
+  return [score, ...Object.values(byClass)].filter((value) => value !== null && value !== undefined);
+}
+
+/** The controls as they stand beside a row: of several classes, those of its class. */
+function controlsOf(row, controls) {
+  if (!row.class) return controls;
+  return controls.map(({ name, by_class: byClass = {} }) => ({ name, held_out: byClass[row.class] }));
 }
 
 function summaryOf({ rows, n_units: nUnits, n_train: nTrain, n_test: nTest }) {
   if (nUnits === undefined) return "The whole recording, all sites";
-  return `The best ${grouped(rows.length)} of ${grouped(nUnits)} units, on ${grouped(nTest)} held-out characters after ${grouped(nTrain)} of training`;
+  return `The best ${grouped(rows.length)} of ${grouped(nUnits)} units, chosen and ordered by ${grouped(nTrain)} characters of training, with their scores on ${grouped(nTest)} that were held out`;
 }
 
 /** The interval of a score as a bar, with a dot for the score and lines for chance and the controls; and its ends as text. */

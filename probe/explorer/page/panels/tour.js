@@ -21,7 +21,7 @@ const STEPS = [
   },
   {
     title: "Choose",
-    says: "In the list of the panel Ask (key 1), choose the unit at the top: click on its name, or press Tab until it has the focus, and Enter.",
+    says: "As soon as the list is there, in the panel Ask (key 1), choose the unit at its top: click on its name, or press Tab until it has the focus, and Enter.",
     done: "The text now has the colours of this unit. Do they change where the comments begin and end?",
     isDone: (app) => ranked(app).slice(0, 3).includes(app.unit),
   },

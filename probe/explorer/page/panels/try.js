@@ -12,6 +12,7 @@ const FEWEST_CHARS = 2; // of which one is predicted from the other
 const MOST_CHARS = 5000; // that are read
 const MOST_KEPT = 2000; // in the address
 const N_GUESSES = 5;
+const N_MATTERING = 3; // characters that are named, of those that a prediction depends on
 
 export function panel(app) {
   const trying = new Trying(app);
@@ -178,7 +179,7 @@ class Trying {
     }
     const { unit, labels, loss, depends } = answer.layers;
     const rows = [["characters", unit], ["first strip", labels], ["second strip", loss]].filter(([, layer]) => layer).map(([where, layer]) => line(where, layer.name, valueOf(layer, place, answer)));
-    if (depends) rows.push(line("third strip", "gradient", `what predicting ${shown(depends.dependence.character)} (${percent(depends.dependence.probability)}) depends on`));
+    if (depends) rows.push(line("third strip", "gradient", dependenceIn(answer.text, depends.dependence)));
     this.legend.replaceChildren(...rows.flat());
     const guesses = Array.from({ length: N_GUESSES }, (_, k) => [answer.guessed[answer.guess_ids[place]?.[k]], answer.guess_levels[N_GUESSES * place + k] / 255]);
     const heading = make("h3", "", {}, `After ${shown(character)} at ${grouped(place)}, the model expects`);
@@ -190,6 +191,14 @@ function valueOf(layer, place, answer) {
   if (layer.name === "loss") return answer.losses[place] === null ? "no value" : `${numberText(answer.losses[place], 0.001)} nats`;
   const level = layer.levels[place];
   return level === undefined || level === MISSING ? "no value" : levelText(level, layer.scale);
+}
+
+/** What a prediction depends on, in words: the characters with the largest gradients, the largest first. */
+function dependenceIn(text, { character, probability, norms }) {
+  const places = norms.map((_, place) => place).filter((place) => norms[place] > 0);
+  const mattering = places.sort((one, other) => norms[other] - norms[one]).slice(0, N_MATTERING);
+  const most = mattering.map((place) => `${shown(text[place])} at ${grouped(place)}`).join(", ");
+  return `what predicting ${shown(character)} (${percent(probability)}) depends on${most ? `: most on ${most}` : ""}`;
 }
 
 function line(where, name, value) {

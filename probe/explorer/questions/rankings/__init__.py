@@ -1,0 +1,1 @@
+"""The ranking of units for labels: a quick order, the scores, and what stands beside them."""
