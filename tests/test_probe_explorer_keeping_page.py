@@ -70,6 +70,17 @@ def type_into(tab: ExplorerPage, label: str, text: str) -> None:
     tab.page.keyboard.type(text)
 
 
+def guess_that(tab: ExplorerPage, guess: str) -> None:
+    """Type a guess into the quiz, and wait until it is scored."""
+    tab.page.get_by_role("combobox", name="Your guess").focus()
+    tab.page.keyboard.press("Control+A")
+    tab.page.keyboard.type(guess)
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("Enter")
+    name = guess if guess[0] != "/" else "regex:'#.*'"
+    tab.wait(f"document.querySelector('.guesses tbody th')?.textContent === {json.dumps(name)}")
+
+
 def clipboard(tab: ExplorerPage) -> str:
     text: str = tab.run("() => navigator.clipboard.readText()")
     return text
@@ -160,8 +171,8 @@ def test_a_note_is_kept_for_the_recording_and_the_unit_that_it_was_typed_for(ope
     assert not tab.page.locator(".conflict").filter(visible=True).count()
     type_into(tab, "Note", "of the first")
     tab.run("() => app.state.set({ recordings: [1] })")
-    tab.settle()
     tab.page.wait_for_timeout(900)
+    tab.ready()
     assert NotesFile(tmp_path / "a.h5").read().units["1/hidden/5"].note == "of the first"
     assert NotesFile(tmp_path / "b.h5").read().units == {}
     assert tab.page.get_by_label("Note", exact=True).input_value() == ""
@@ -258,15 +269,8 @@ def test_the_quiz_scores_guesses_and_says_the_unit_on_demand(open_page: Open, cl
     assert tab.page.locator(".passage .cell").evaluate_all(coloured) > 10
     first, second = (tab.page.locator(".passage .cell").nth(number).bounding_box() for number in (0, 1))
     assert first["y"] == second["y"] and abs(second["x"] - first["x"] - first["width"]) < 0.5  # a text, without gaps
-    box = tab.page.get_by_role("combobox", name="Your guess")
     for guess in ("in_quotes", "/#.*/", "in_comment"):
-        box.focus()
-        tab.page.keyboard.press("Control+A")
-        tab.page.keyboard.type(guess)
-        tab.page.keyboard.press("Escape")
-        tab.page.keyboard.press("Enter")
-        name = guess if guess[0] != "/" else "regex:'#.*'"
-        tab.wait(f"document.querySelector('.guesses tbody th')?.textContent === {json.dumps(name)}")
+        guess_that(tab, guess)
     path = client.exploration.recordings[0].path
     _, out, _ = run("rank", "-H", "in_comment", str(path), "--units", "all", "--intervals", "all", "--json")
     [row] = [row for row in rows(out) if row["unit"] == "1/hidden/5"]
@@ -274,6 +278,10 @@ def test_the_quiz_scores_guesses_and_says_the_unit_on_demand(open_page: Open, cl
     assert first.locator(".score").inner_text() == f"{row['held_out_auc']:.3f}"
     assert first.locator(".ends").inner_text() == f"{row['low']:.3f} to {row['high']:.3f}"
     assert tab.page.locator(".guesses tbody tr").count() == 3
+    marked = tab.page.locator(".guesses tbody tr.current")
+    assert marked.locator("th").all_inner_texts() == ["in_comment"]
+    guess_that(tab, "chars_since_same")
+    assert marked.locator("th").all_inner_texts() == ["chars_since_same", "in_comment"]  # the best of each measure
     tab.page.get_by_role("button", name="Which unit is it?").press("Enter")
     tab.wait("document.querySelector('.revealed').textContent === 'It is 1/hidden/5'")
     tab.page.get_by_role("button", name="Show it in the text").press("Enter")
@@ -281,6 +289,22 @@ def test_the_quiz_scores_guesses_and_says_the_unit_on_demand(open_page: Open, cl
     again = open_page(re.sub(r"^[^#]*", "", tab.page.url))
     again.wait("document.querySelectorAll('.passage').length === 8")
     assert again.page.locator(".passage").all_inner_texts() == tab.page.locator(".passage").all_inner_texts()
+
+
+def test_an_answer_to_the_question_before_is_not_shown(open_page: Open) -> None:
+    tab = open_page("#panel=class&quiz=5,comments")
+    tab.wait("document.querySelectorAll('.passage').length === 8")
+    held: list[Any] = []
+    tab.page.route("**/api/quiz/reveal", lambda route: held.append(route))
+    tab.page.get_by_role("button", name="Which unit is it?").press("Enter")
+    tab.run("() => app.state.set({ quiz: ['6', 'comments'] })")
+    tab.wait("document.querySelectorAll('.passage').length === 8")
+    tab.page.wait_for_timeout(200)
+    for route in held:
+        route.continue_()
+    tab.ready()
+    assert tab.page.locator(".revealed").inner_text() == ""
+    assert tab.page.get_by_role("button", name="Which unit is it?").is_visible()
 
 
 def test_large_type_is_one_button(open_page: Open) -> None:
