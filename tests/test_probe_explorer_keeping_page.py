@@ -78,7 +78,7 @@ def guess_that(tab: ExplorerPage, guess: str) -> None:
     tab.page.keyboard.press("Escape")
     tab.page.keyboard.press("Enter")
     name = guess if guess[0] != "/" else "regex:'#.*'"
-    tab.wait(f"document.querySelector('.guesses tbody th')?.textContent === {json.dumps(name)}")
+    tab.wait(f"document.querySelector('.quiz-guesses tbody th')?.textContent === {json.dumps(name)}")
 
 
 def clipboard(tab: ExplorerPage) -> str:
@@ -176,6 +176,17 @@ def test_a_note_is_kept_for_the_recording_and_the_unit_that_it_was_typed_for(ope
     assert NotesFile(tmp_path / "a.h5").read().units["1/hidden/5"].note == "of the first"
     assert NotesFile(tmp_path / "b.h5").read().units == {}
     assert tab.page.get_by_label("Note", exact=True).input_value() == ""
+    for name in ("one", "two"):
+        type_into(tab, "Lists", name)
+        tab.press("Enter")
+        tab.wait(f"app.notes.listsOf('1/hidden/5').includes('{name}')")
+    for focused in ("[aria-label='Take 1/hidden/5 out of two']", "#panel-keep"):
+        tab.page.locator(".panel-keep .lists .chip-away").first.press("Enter")
+        tab.wait(f'document.activeElement.matches("{focused}")')
+    assert tab.page.locator(".panel-keep h2").inner_text() == "1/hidden/5"
+    tab.run("() => app.state.set({ recordings: [1, 0], panel: 'selection' })")
+    tab.ready()
+    assert tab.page.locator(".panel-selection h2").inner_text() == "Selection in b"
 
 
 def test_a_folder_that_is_read_only_is_said_in_the_panel(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,22 +274,22 @@ def test_the_quiz_scores_guesses_and_says_the_unit_on_demand(open_page: Open, cl
     tab.wait("document.querySelectorAll('.quiz select option').length === 2")
     tab.page.get_by_label("Units that are asked for").select_option("comments")
     tab.page.get_by_role("button", name="New question").press("Enter")
-    tab.wait("document.querySelectorAll('.passage').length === 8")
+    tab.wait("document.querySelectorAll('.quiz-passage').length === 8")
     assert "1/hidden/5" not in tab.page.locator(".quiz").inner_text()
     coloured = "(cells) => new Set(cells.map((cell) => cell.style.backgroundColor)).size"
-    assert tab.page.locator(".passage .cell").evaluate_all(coloured) > 10
-    first, second = (tab.page.locator(".passage .cell").nth(number).bounding_box() for number in (0, 1))
+    assert tab.page.locator(".quiz-passage .cell").evaluate_all(coloured) > 10
+    first, second = (tab.page.locator(".quiz-passage .cell").nth(number).bounding_box() for number in (0, 1))
     assert first["y"] == second["y"] and abs(second["x"] - first["x"] - first["width"]) < 0.5  # a text, without gaps
     for guess in ("in_quotes", "/#.*/", "in_comment"):
         guess_that(tab, guess)
     path = client.exploration.recordings[0].path
     _, out, _ = run("rank", "-H", "in_comment", str(path), "--units", "all", "--intervals", "all", "--json")
     [row] = [row for row in rows(out) if row["unit"] == "1/hidden/5"]
-    first = tab.page.locator(".guesses tbody tr").first
+    first = tab.page.locator(".quiz-guesses tbody tr").first
     assert first.locator(".score").inner_text() == f"{row['held_out_auc']:.3f}"
     assert first.locator(".ends").inner_text() == f"{row['low']:.3f} to {row['high']:.3f}"
-    assert tab.page.locator(".guesses tbody tr").count() == 3
-    marked = tab.page.locator(".guesses tbody tr.current")
+    assert tab.page.locator(".quiz-guesses tbody tr").count() == 3
+    marked = tab.page.locator(".quiz-guesses tbody tr.current")
     assert marked.locator("th").all_inner_texts() == ["in_comment"]
     guess_that(tab, "chars_since_same")
     assert marked.locator("th").all_inner_texts() == ["chars_since_same", "in_comment"]  # the best of each measure
@@ -287,18 +298,18 @@ def test_the_quiz_scores_guesses_and_says_the_unit_on_demand(open_page: Open, cl
     tab.page.get_by_role("button", name="Show it in the text").press("Enter")
     tab.wait("app.unit === '1/hidden/5' && app.labelsOf(0)")
     again = open_page(re.sub(r"^[^#]*", "", tab.page.url))
-    again.wait("document.querySelectorAll('.passage').length === 8")
-    assert again.page.locator(".passage").all_inner_texts() == tab.page.locator(".passage").all_inner_texts()
+    again.wait("document.querySelectorAll('.quiz-passage').length === 8")
+    assert again.page.locator(".quiz-passage").all_inner_texts() == tab.page.locator(".quiz-passage").all_inner_texts()
 
 
 def test_an_answer_to_the_question_before_is_not_shown(open_page: Open) -> None:
     tab = open_page("#panel=class&quiz=5,comments")
-    tab.wait("document.querySelectorAll('.passage').length === 8")
+    tab.wait("document.querySelectorAll('.quiz-passage').length === 8")
     held: list[Any] = []
     tab.page.route("**/api/quiz/reveal", lambda route: held.append(route))
     tab.page.get_by_role("button", name="Which unit is it?").press("Enter")
     tab.run("() => app.state.set({ quiz: ['6', 'comments'] })")
-    tab.wait("document.querySelectorAll('.passage').length === 8")
+    tab.wait("document.querySelectorAll('.quiz-passage').length === 8")
     tab.page.wait_for_timeout(200)
     for route in held:
         route.continue_()
@@ -325,7 +336,7 @@ def test_both_panels_can_be_used_by_everybody(open_page: Open, client: Client, t
     client.ask("PUT", "/api/notes", json.dumps(put).encode(), headers=headers)
     for fragment, ready in (
         ("#panel=keep&u=1/cell/7&h=in_quotes", ".command-row"),
-        ("#panel=class&tour=1&quiz=3,comments", ".passage"),
+        ("#panel=class&tour=1&quiz=3,comments", ".quiz-passage"),
     ):
         tab = open_page(fragment, theme)
         tab.wait(f"document.querySelector('{ready}')")

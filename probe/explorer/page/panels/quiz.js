@@ -23,8 +23,8 @@ export class Quiz {
     const next = this.#button("New question", () => this.next());
     this.status = make("p", "muted", { role: "status" });
     this.progress = make("progress", "", { hidden: true, max: 1, value: 0, "aria-label": "Looking for units" });
-    this.passages = make("div", "passages");
-    this.guesses = make("div", "ranking guesses");
+    this.passages = make("div", "quiz-passages");
+    this.guesses = make("div", "ranking quiz-guesses");
     this.box = new CompletingBox({
       label: "Your guess: a hypothesis or /pattern/",
       placeholder: "Your guess: a hypothesis or /pattern/",
@@ -123,7 +123,7 @@ export class Quiz {
     const { passages, scale } = this.#question;
     const palette = new Palette(app.facts.recordings[0].header.colours[app.themeShown]).levels(scale);
     const groups = [["Where it is high", true], ["Where it is low", false]].map(([title, isMost]) => {
-      const rows = passages.filter((one) => one.is_most === isMost).map((one) => make("li", "passage", {}, ...coloured(one, palette)));
+      const rows = passages.filter((one) => one.is_most === isMost).map((one) => make("li", "quiz-passage", {}, ...coloured(one, palette)));
       return make("div", "", {}, make("h4", "", {}, title), make("ul", "", { "aria-label": title }, ...rows));
     });
     this.passages.replaceChildren(...groups);
