@@ -109,6 +109,24 @@ def test_passages_are_painted_and_unpainted_with_keys(open_page: Open) -> None:
     assert opened.state("painted") == [[40, 45]]
 
 
+def test_the_focus_stays_in_a_list_that_is_drawn_anew(open_page: Open) -> None:
+    opened = open_page("#panel=selection&paint=10-20,40-50,80-90")
+    focused = "document.activeElement"
+    opened.wait("document.querySelectorAll('.painted-list .chip-away').length === 3")
+    opened.page.locator(".painted-list .passage").nth(2).focus()
+    opened.run("() => app.painting.paint([120, 130])")
+    opened.wait("document.querySelectorAll('.painted-list li').length === 4")
+    assert opened.run(f"() => {focused}.title") == "Characters 80 to 90"
+    opened.page.locator(".painted-list .chip-away").nth(1).focus()
+    for n_left in (3, 2, 1):
+        opened.page.keyboard.press("Enter")
+        opened.wait(f"document.querySelectorAll('.painted-list li').length === {n_left}")
+        assert opened.run(f"() => {focused}.className") == "chip-away"
+    opened.page.keyboard.press("Enter")
+    opened.wait("document.querySelectorAll('.painted-list li').length === 0")
+    assert opened.run(f"() => {focused}.id") == "panel-selection"
+
+
 def test_painted_passages_stay_framed_wherever_the_text_is(open_page: Open) -> None:
     """Over rows and lines, after scrolling away and back, and with larger type and more tracks."""
     opened = open_page("#panel=selection&paint=100-260,9000-9010")

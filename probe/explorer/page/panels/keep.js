@@ -1,7 +1,9 @@
 // The panel that keeps: names, notes and lists of units, what is shown as a command or as Python, and as a picture.
 
-import { make } from "../view.js";
+import { grouped, make } from "../view.js";
 import { isOvertaken } from "../api.js";
+import { link } from "../charts/charts.js";
+import { redraw } from "../charts/redraw.js";
 
 const TYPING_MS = 700; // after the last key: then a note is kept
 const SETTLED_MS = 250; // after the state has changed: then the commands are asked for
@@ -76,7 +78,7 @@ class UnitNotes {
     for (const field of [this.name, this.note]) field.show(app.recording, app.unit, facts.problem);
     this.list.disabled = Boolean(facts.problem);
     const lists = app.notes.listsOf(app.unit);
-    this.lists.replaceChildren(...lists.map((list) => this.#chipOf(list)));
+    redraw(this.lists, lists.map((list) => this.#chipOf(list)));
     this.lists.hidden = !lists.length;
     this.known.replaceChildren(...Object.keys(facts.lists).map((list) => make("option", "", { value: list })));
     this.status.classList.toggle("problem", Boolean(facts.problem));
@@ -217,16 +219,16 @@ class Kept {
     const { lists, units } = this.app.notes.facts;
     const named = Object.keys(units);
     const groups = [["Named units", named], ...Object.entries(lists)].filter(([, members]) => members.length);
-    this.place.replaceChildren(...groups.flatMap(([name, members]) => [make("h3", "", {}, name), make("ul", "units", {}, ...members.map((unit) => this.#rowOf(unit)))]));
+    const listOf = (members) => make("ul", "units", {}, ...members.map((unit) => this.#rowOf(unit)));
+    redraw(this.place, groups.flatMap(([name, members]) => [make("h3", "", {}, name), listOf(members)]));
   }
 
   #rowOf(unit) {
     const { app } = this;
-    const link = make("button", "link", { type: "button", title: `Show ${unit}` }, unit);
-    link.addEventListener("click", () => app.showUnit(unit));
-    link.disabled = !app.units.placeOf(unit);
+    const show = link(unit, () => app.showUnit(unit));
+    show.disabled = !app.units.placeOf(unit);
     const [line] = app.notes.of(unit).note.split("\n");
-    const row = make("li", unit === app.unit ? "current" : "", {}, link);
+    const row = make("li", unit === app.unit ? "current" : "", {}, show);
     if (line) row.append(make("span", "muted line", {}, line));
     return row;
   }
@@ -252,9 +254,9 @@ class Commands {
     this.about = make("p", "muted");
     this.element = make(
       "section", "", { "aria-label": "What is shown" },
-      make("h3", "", {}, "What is shown, to do it again"), this.rows,
-      make("h3", "", {}, "What is shown, as a file"), this.about, make("div", "in-a-row", {}, ...files),
-      make("h3", "", {}, "What is shown, for a colleague"), make("div", "in-a-row", {}, link),
+      make("h3", "", {}, "Reproduce this"), this.rows,
+      make("h3", "", {}, "Save this as a file"), this.about, make("div", "in-a-row", {}, ...files),
+      make("h3", "", {}, "Share this"), make("div", "in-a-row", {}, link),
     );
     app.on("state", () => this.#settle());
     app.on("window", () => this.#settle());
@@ -272,11 +274,11 @@ class Commands {
     if (app.state.get("panel") !== "keep" || !app.panes?.view) return;
     const shown = shownBy(app);
     const [start, stop] = shown.span;
-    this.about.textContent = `${app.selected ? "The selection" : "What is on the screen"}: characters ${start.toLocaleString("en-US")} to ${stop.toLocaleString("en-US")}.`;
+    this.about.textContent = `${app.selected ? "The selection" : "What is on the screen"}: characters ${grouped(start)} to ${grouped(stop)}.`;
     const signal = app.latest("commands");
     try {
       await this.#read(shown, signal);
-      this.rows.replaceChildren(...this.#commands.map((one) => this.#rowOf(one)));
+      redraw(this.rows, this.#commands.map((command) => this.#rowOf(command)));
     } catch (error) {
       if (!isOvertaken(error)) this.rows.replaceChildren(make("p", "muted", {}, error.message));
     }
