@@ -252,11 +252,11 @@ def test_without_a_model_the_panels_say_how_to_start_with_one(browser: Any, clie
 def test_what_is_shown_and_typed_belongs_to_the_recording_and_the_text(
     browser: Any, client: Client, planted: Path
 ) -> None:
-    """A recording without a model hides what another one's says; a refused text has no colours; typing is not undone."""
-    source = client.exploration.recordings[0].session.source
+    """A recording without a model hides what that of another says; a refused text has no colours; typing stays."""
+    path = client.exploration.recordings[0].path
     model = client.exploration.model
     with (
-        explored(source.path, planted, model=model, page=dict(page_files())) as both,
+        explored(path, planted, model=model, page=dict(page_files())) as both,
         live_pages(browser, both) as opener,
     ):
         opened = opener(try_at(TEXT))

@@ -209,7 +209,8 @@ def test_numbers_are_not_rounded_to_what_they_are_not(opened: AskedPage) -> None
     texts = opened.run("""async () => {
         const { scoreText, percentText } = await import("/page/charts/scores.js");
         const shares = [0, 0.00003, 0.25, 0.99999, 1, null].map((share) => percentText(share));
-        return [[null, 0.5, 0.99949, 0.99996, 1, -0.25].map(scoreText), shares.map((text) => text.replace("\u00a0", " "))];
+        const scores = [null, 0.5, 0.99949, 0.99996, 1, -0.25].map(scoreText);
+        return [scores, shares.map((text) => text.replace("\u00a0", " "))];
     }""")
     assert texts == [
         ["–", "0.500", "0.999", "> 0.999", "1.000", "−0.250"],

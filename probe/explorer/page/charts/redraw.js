@@ -3,8 +3,8 @@
 const CONTROLS = "button:not(:disabled), a[href], input, select, textarea, [tabindex]";
 
 /**
- * Replace what an element holds. If the focus was in it, it goes to the same control of the new content, else to the one
- * in its place, else to the panel.
+ * Replace what an element holds. If the focus was in it, it goes to the same control of the new content (that with the same
+ * `data-key`, or the same text), else to the one in its place, else to the panel.
  */
 export function redraw(parent, children) {
   const focused = parent.contains(document.activeElement) ? document.activeElement : null;
@@ -27,5 +27,5 @@ function controlsOf(parent) {
 }
 
 function nameOf(control) {
-  return [control.tagName, control.className, control.getAttribute("aria-label"), control.title, control.textContent].join("\n");
+  return control.dataset.key ?? [control.tagName, control.className, control.getAttribute("aria-label"), control.title, control.textContent].join("\n");
 }
