@@ -173,7 +173,7 @@ def test_the_units_that_switch_are_listed_with_warnings(open_page: Open, run: Co
     opened.settle()
     told = opened.ask("selection", {"recording": 0, "spans": spans})
     contrast = next(line["contrast"] for line in told if "contrast" in line)
-    table = opened.panel.get_by_role("table", name="beside the text around")
+    table = opened.panel.get_by_role("table", name="compared with the text around")
     shown = table.locator("tbody tr")
     for number, unit in enumerate(contrast["units"][:12]):
         row = shown.nth(number)
@@ -200,7 +200,11 @@ def test_elsewhere_lists_passages_and_a_click_goes_there(open_page: Open) -> Non
     for choice, n_units in ((0, 1), (1, 3)):
         group.get_by_role("button").nth(choice).click()
         opened.settle()
-        units = opened.panel.get_by_role("table", name="beside the text around").locator("tbody th").all_inner_texts()
+        units = (
+            opened.panel.get_by_role("table", name="compared with the text around")
+            .locator("tbody th")
+            .all_inner_texts()
+        )
         asked = {"recording": 0, "spans": spans, "units": units[:n_units]}
         result = opened.ask("selection/elsewhere", asked)[-1]["result"]
         items = opened.panel.get_by_role("list", name="Similar passages").get_by_role("listitem")
@@ -287,7 +291,7 @@ def test_a_selection_that_is_overtaken_is_dropped(open_page: Open) -> None:
     opened.settle()
     told = opened.ask("selection", {"recording": 0, "spans": [[100, 110], [200, 230]]})
     contrast = next(line["contrast"] for line in told if "contrast" in line)
-    table = opened.panel.get_by_role("table", name="beside the text around")
+    table = opened.panel.get_by_role("table", name="compared with the text around")
     assert table.locator("tbody th").all_inner_texts() == [unit["unit"] for unit in contrast["units"][:12]]
 
 
