@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from analyses.errors import AnalysisError
 from analyses.threads import do_in_threads
+from hypotheses.kernels import compiled
 from probe.explorer.sidecar.stretches import stretches
 
 N_SAMPLED = 100_000
 """Rows of a long text that are counted."""
 
-_STRETCH = 1024
+_STRETCH = 4096  # a page of memory, which is what is read of a mapped file at least
 _UNITS_AT_ONCE = 64
 _N_LEVELS = 255
 _OF_TRUE, _OF_NEITHER = 256, 512  # where the counts of characters labelled True begin, and those without a label
@@ -67,7 +67,7 @@ def quick_aucs(
     return aucs
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _write_aucs(
     levels: NDArray[np.uint8], codes: NDArray[np.uint16], spans: NDArray[np.int64], aucs: NDArray[np.float64]
 ) -> None:
@@ -93,7 +93,7 @@ def _write_aucs(
         aucs[unit] = _auc_of_counts(counts)
 
 
-@njit(cache=True)
+@compiled()
 def _auc_of_counts(counts: NDArray[np.int32]) -> float:
     """Return the chance that a character labelled True has the higher level, ties counted half."""
     n_true = n_false = 0

@@ -1,14 +1,12 @@
-"""Compiled loops over levels.
-
-Loops that call each other are in one file, since numba's cache does not notice changes in another one.
-"""
+"""Compiled loops over levels."""
 
 from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hypotheses.kernels import compiled
 
 _STRIP = 512  # characters whose levels are found together, in the cache
 _WORDS = 16  # float32 in a line of the cache
@@ -39,7 +37,7 @@ def _float16_values() -> NDArray[np.float32]:
     return np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _write_levels(
     values: NDArray[np.float32],
     offsets: NDArray[np.float64],
@@ -59,7 +57,7 @@ def _write_levels(
             _write_levels_of_unit(strip[unit, : stop - start], offsets[unit], steps[unit], into[unit, start:stop])
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _write_levels_of_bits(
     bits: NDArray[np.uint16],
     of_bits: NDArray[np.float32],
@@ -80,7 +78,7 @@ def _write_levels_of_bits(
             _write_levels_of_unit(strip[unit, : stop - start], offsets[unit], steps[unit], into[unit, start:stop])
 
 
-@njit(cache=True)
+@compiled()
 def _write_levels_of_unit(values: NDArray[np.float32], offset: float, step: float, into: NDArray[np.uint8]) -> None:
     for t in range(len(into)):
         value = np.float64(values[t])
@@ -90,7 +88,7 @@ def _write_levels_of_unit(values: NDArray[np.float32], offset: float, step: floa
         into[t] = np.uint8(level if is_number else _MISSING)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def write_extremes(
     levels: NDArray[np.uint8], edges: NDArray[np.int64], lowest: NDArray[np.uint8], highest: NDArray[np.uint8]
 ) -> None:
@@ -110,7 +108,7 @@ def write_extremes(
         lowest[number], highest[number] = low, np.uint8(high - 1)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def count_levels(levels: NDArray[np.uint8], counts: NDArray[np.int64]) -> None:
     """Add to (256,) counts how many times each level occurs."""
     even, odd = np.zeros(256, np.int64), np.zeros(256, np.int64)  # neighbours are often equal, and would wait
