@@ -10,12 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asked_pages import asked_pages
 from commands import Command, rows
 from explorer_clients import Client, explored
 from explorer_pages import CHROMIUM, ExplorerPage
 
 from activations.units import Unit
-from probe.explorer.notes import ListChange, NotesFile
+from probe.explorer.notes import ListChange, NotesFile, TextChange
 from probe.explorer.server import page_files
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
@@ -67,6 +68,17 @@ def type_into(tab: ExplorerPage, label: str, text: str) -> None:
     field.focus()
     tab.page.keyboard.press("Control+A")
     tab.page.keyboard.type(text)
+
+
+def guess_that(tab: ExplorerPage, guess: str) -> None:
+    """Type a guess into the quiz, and wait until it is scored."""
+    tab.page.get_by_role("combobox", name="Your guess").focus()
+    tab.page.keyboard.press("Control+A")
+    tab.page.keyboard.type(guess)
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("Enter")
+    name = guess if guess[0] != "/" else "regex:'#.*'"
+    tab.wait(f"document.querySelector('.quiz-guesses tbody th')?.textContent === {json.dumps(name)}")
 
 
 def clipboard(tab: ExplorerPage) -> str:
@@ -125,6 +137,56 @@ def test_two_tabs_do_not_lose_each_others_notes(open_page: Open, client: Client)
     second.page.get_by_role("button", name="Keep mine").click()
     second.wait("app.notes.of('1/cell/7').note === 'mine!'")
     first.wait("document.querySelector('#keep-note').value === 'mine!'")
+
+
+@pytest.fixture
+def open_pair(browser: Any, planted: Path, tmp_path: Path) -> Iterator[Open]:
+    """Opens pages of two recordings, `a.h5` and `b.h5`; a unit of the first has a name."""
+    paths = [Path(shutil.copy(planted, tmp_path / name)) for name in ("a.h5", "b.h5")]
+    NotesFile(paths[0]).change(TextChange(Unit.parse("1/hidden/5"), "name", "", "comments"))
+    with asked_pages(browser, *paths) as opener:
+        yield opener
+
+
+def test_a_note_is_kept_for_the_recording_and_the_unit_that_it_was_typed_for(open_pair: Open, tmp_path: Path) -> None:
+    tab = open_pair("#u=1/hidden/5&panel=keep&tour=5")
+    tab.wait("document.querySelector('#keep-name').value === 'comments'")
+    assert tab.state("tour") == 5  # the name was there before
+    sent: list[Any] = []
+
+    def hold_the_first(route: Any) -> None:
+        if route.request.method == "PUT":
+            sent.append(route)
+        if sent != [route]:
+            route.continue_()
+
+    tab.page.route("**/api/notes", hold_the_first)
+    type_into(tab, "Note", "ab")
+    tab.page.wait_for_timeout(900)  # it is sent, and not answered
+    tab.page.keyboard.type("c")
+    tab.page.wait_for_timeout(900)
+    assert len(sent) == 1
+    sent[0].continue_()
+    tab.wait("app.notes.of('1/hidden/5').note === 'abc'")
+    assert not tab.page.locator(".conflict").filter(visible=True).count()
+    type_into(tab, "Note", "of the first")
+    tab.run("() => app.state.set({ recordings: [1] })")
+    tab.page.wait_for_timeout(900)
+    tab.ready()
+    assert NotesFile(tmp_path / "a.h5").read().units["1/hidden/5"].note == "of the first"
+    assert NotesFile(tmp_path / "b.h5").read().units == {}
+    assert tab.page.get_by_label("Note", exact=True).input_value() == ""
+    for name in ("one", "two"):
+        type_into(tab, "Lists", name)
+        tab.press("Enter")
+        tab.wait(f"app.notes.listsOf('1/hidden/5').includes('{name}')")
+    for focused in ("[aria-label='Take 1/hidden/5 out of two']", "#panel-keep"):
+        tab.page.locator(".panel-keep .lists .chip-away").first.press("Enter")
+        tab.wait(f'document.activeElement.matches("{focused}")')
+    assert tab.page.locator(".panel-keep h2").inner_text() == "1/hidden/5"
+    tab.run("() => app.state.set({ recordings: [1, 0], panel: 'selection' })")
+    tab.ready()
+    assert tab.page.locator(".panel-selection h2").inner_text() == "Selection in b"
 
 
 def test_a_folder_that_is_read_only_is_said_in_the_panel(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,35 +274,48 @@ def test_the_quiz_scores_guesses_and_says_the_unit_on_demand(open_page: Open, cl
     tab.wait("document.querySelectorAll('.quiz select option').length === 2")
     tab.page.get_by_label("Units that are asked for").select_option("comments")
     tab.page.get_by_role("button", name="New question").press("Enter")
-    tab.wait("document.querySelectorAll('.passage').length === 8")
+    tab.wait("document.querySelectorAll('.quiz-passage').length === 8")
     assert "1/hidden/5" not in tab.page.locator(".quiz").inner_text()
     coloured = "(cells) => new Set(cells.map((cell) => cell.style.backgroundColor)).size"
-    assert tab.page.locator(".passage .cell").evaluate_all(coloured) > 10
-    first, second = (tab.page.locator(".passage .cell").nth(number).bounding_box() for number in (0, 1))
+    assert tab.page.locator(".quiz-passage .cell").evaluate_all(coloured) > 10
+    first, second = (tab.page.locator(".quiz-passage .cell").nth(number).bounding_box() for number in (0, 1))
     assert first["y"] == second["y"] and abs(second["x"] - first["x"] - first["width"]) < 0.5  # a text, without gaps
-    box = tab.page.get_by_role("combobox", name="Your guess")
     for guess in ("in_quotes", "/#.*/", "in_comment"):
-        box.focus()
-        tab.page.keyboard.press("Control+A")
-        tab.page.keyboard.type(guess)
-        tab.page.keyboard.press("Escape")
-        tab.page.keyboard.press("Enter")
-        name = guess if guess[0] != "/" else "regex:'#.*'"
-        tab.wait(f"document.querySelector('.guesses tbody th')?.textContent === {json.dumps(name)}")
+        guess_that(tab, guess)
     path = client.exploration.recordings[0].path
     _, out, _ = run("rank", "-H", "in_comment", str(path), "--units", "all", "--intervals", "all", "--json")
     [row] = [row for row in rows(out) if row["unit"] == "1/hidden/5"]
-    first = tab.page.locator(".guesses tbody tr").first
+    first = tab.page.locator(".quiz-guesses tbody tr").first
     assert first.locator(".score").inner_text() == f"{row['held_out_auc']:.3f}"
     assert first.locator(".ends").inner_text() == f"{row['low']:.3f} to {row['high']:.3f}"
-    assert tab.page.locator(".guesses tbody tr").count() == 3
+    assert tab.page.locator(".quiz-guesses tbody tr").count() == 3
+    marked = tab.page.locator(".quiz-guesses tbody tr.current")
+    assert marked.locator("th").all_inner_texts() == ["in_comment"]
+    guess_that(tab, "chars_since_same")
+    assert marked.locator("th").all_inner_texts() == ["chars_since_same", "in_comment"]  # the best of each measure
     tab.page.get_by_role("button", name="Which unit is it?").press("Enter")
     tab.wait("document.querySelector('.revealed').textContent === 'It is 1/hidden/5'")
     tab.page.get_by_role("button", name="Show it in the text").press("Enter")
     tab.wait("app.unit === '1/hidden/5' && app.labelsOf(0)")
     again = open_page(re.sub(r"^[^#]*", "", tab.page.url))
-    again.wait("document.querySelectorAll('.passage').length === 8")
-    assert again.page.locator(".passage").all_inner_texts() == tab.page.locator(".passage").all_inner_texts()
+    again.wait("document.querySelectorAll('.quiz-passage').length === 8")
+    assert again.page.locator(".quiz-passage").all_inner_texts() == tab.page.locator(".quiz-passage").all_inner_texts()
+
+
+def test_an_answer_to_the_question_before_is_not_shown(open_page: Open) -> None:
+    tab = open_page("#panel=class&quiz=5,comments")
+    tab.wait("document.querySelectorAll('.quiz-passage').length === 8")
+    held: list[Any] = []
+    tab.page.route("**/api/quiz/reveal", lambda route: held.append(route))
+    tab.page.get_by_role("button", name="Which unit is it?").press("Enter")
+    tab.run("() => app.state.set({ quiz: ['6', 'comments'] })")
+    tab.wait("document.querySelectorAll('.quiz-passage').length === 8")
+    tab.page.wait_for_timeout(200)
+    for route in held:
+        route.continue_()
+    tab.ready()
+    assert tab.page.locator(".revealed").inner_text() == ""
+    assert tab.page.get_by_role("button", name="Which unit is it?").is_visible()
 
 
 def test_large_type_is_one_button(open_page: Open) -> None:
@@ -261,7 +336,7 @@ def test_both_panels_can_be_used_by_everybody(open_page: Open, client: Client, t
     client.ask("PUT", "/api/notes", json.dumps(put).encode(), headers=headers)
     for fragment, ready in (
         ("#panel=keep&u=1/cell/7&h=in_quotes", ".command-row"),
-        ("#panel=class&tour=1&quiz=3,comments", ".passage"),
+        ("#panel=class&tour=1&quiz=3,comments", ".quiz-passage"),
     ):
         tab = open_page(fragment, theme)
         tab.wait(f"document.querySelector('{ready}')")

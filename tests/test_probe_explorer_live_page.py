@@ -249,6 +249,35 @@ def test_without_a_model_the_panels_say_how_to_start_with_one(browser: Any, clie
         assert opened.page.locator(".steer-slider").is_hidden()
 
 
+def test_what_is_shown_and_typed_belongs_to_the_recording_and_the_text(
+    browser: Any, client: Client, planted: Path
+) -> None:
+    """A recording without a model hides what that of another says; a refused text has no colours; typing stays."""
+    path = client.exploration.recordings[0].path
+    model = client.exploration.model
+    with (
+        explored(path, planted, model=model, page=dict(page_files())) as both,
+        live_pages(browser, both) as opener,
+    ):
+        opened = opener(try_at(TEXT))
+        opened.read(len(TEXT))
+        opened.page.route("**/api/try", lambda route: route.fulfill(status=400, json={"error": "not now"}))
+        opened.page.locator(".typed-field").press("x")
+        opened.wait("document.querySelector('.panel-try .message').textContent === 'not now'")
+        assert set(drawn(opened, "unit")) == {"transparent"}
+        opened.run("() => app.openPanel('steer')")
+        prompt = opened.page.get_by_label("Prompt")
+        prompt.press_sequentially("abc")
+        opened.run("() => app.state.set({ steerSeed: 3 })")
+        opened.ready()
+        assert prompt.input_value() == "abc" and opened.page.get_by_label("Seed", exact=True).input_value() == "3"
+        for panel in ("steer", "try"):
+            opened.run("(panel) => { app.openPanel(panel); app.state.set({ recordings: [0] }); }", panel)
+            opened.wait(f"!document.querySelector('.{panel}-work').hidden")
+            opened.run("() => app.state.set({ recordings: [1] })")
+            opened.wait(f"document.querySelector('.{panel}-work').hidden")
+
+
 # ---- Steer
 
 

@@ -109,6 +109,24 @@ def test_passages_are_painted_and_unpainted_with_keys(open_page: Open) -> None:
     assert opened.state("painted") == [[40, 45]]
 
 
+def test_the_focus_stays_in_a_list_that_is_drawn_anew(open_page: Open) -> None:
+    opened = open_page("#panel=selection&paint=10-20,40-50,80-90")
+    focused = "document.activeElement"
+    opened.wait("document.querySelectorAll('.painted-list .chip-away').length === 3")
+    opened.page.locator(".painted-list .passage").nth(2).focus()
+    opened.run("() => app.painting.paint([120, 130])")
+    opened.wait("document.querySelectorAll('.painted-list li').length === 4")
+    assert opened.run(f"() => {focused}.title") == "Characters 80 to 90"
+    opened.page.locator(".painted-list .chip-away").nth(1).focus()
+    for n_left in (3, 2, 1):
+        opened.page.keyboard.press("Enter")
+        opened.wait(f"document.querySelectorAll('.painted-list li').length === {n_left}")
+        assert opened.run(f"() => {focused}.className") == "chip-away"
+    opened.page.keyboard.press("Enter")
+    opened.wait("document.querySelectorAll('.painted-list li').length === 0")
+    assert opened.run(f"() => {focused}.id") == "panel-selection"
+
+
 def test_painted_passages_stay_framed_wherever_the_text_is(open_page: Open) -> None:
     """Over rows and lines, after scrolling away and back, and with larger type and more tracks."""
     opened = open_page("#panel=selection&paint=100-260,9000-9010")
@@ -155,7 +173,7 @@ def test_the_units_that_switch_are_listed_with_warnings(open_page: Open, run: Co
     opened.settle()
     told = opened.ask("selection", {"recording": 0, "spans": spans})
     contrast = next(line["contrast"] for line in told if "contrast" in line)
-    table = opened.panel.get_by_role("table", name="beside the text around")
+    table = opened.panel.get_by_role("table", name="compared with the text around")
     shown = table.locator("tbody tr")
     for number, unit in enumerate(contrast["units"][:12]):
         row = shown.nth(number)
@@ -182,7 +200,11 @@ def test_elsewhere_lists_passages_and_a_click_goes_there(open_page: Open) -> Non
     for choice, n_units in ((0, 1), (1, 3)):
         group.get_by_role("button").nth(choice).click()
         opened.settle()
-        units = opened.panel.get_by_role("table", name="beside the text around").locator("tbody th").all_inner_texts()
+        units = (
+            opened.panel.get_by_role("table", name="compared with the text around")
+            .locator("tbody th")
+            .all_inner_texts()
+        )
         asked = {"recording": 0, "spans": spans, "units": units[:n_units]}
         result = opened.ask("selection/elsewhere", asked)[-1]["result"]
         items = opened.panel.get_by_role("list", name="Similar passages").get_by_role("listitem")
@@ -269,7 +291,7 @@ def test_a_selection_that_is_overtaken_is_dropped(open_page: Open) -> None:
     opened.settle()
     told = opened.ask("selection", {"recording": 0, "spans": [[100, 110], [200, 230]]})
     contrast = next(line["contrast"] for line in told if "contrast" in line)
-    table = opened.panel.get_by_role("table", name="beside the text around")
+    table = opened.panel.get_by_role("table", name="compared with the text around")
     assert table.locator("tbody th").all_inner_texts() == [unit["unit"] for unit in contrast["units"][:12]]
 
 

@@ -1,5 +1,6 @@
 """The explorer's page in Chromium, with its server: what it says of a unit is what commands and weights say."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def test_what_it_answers_to_is_what_explain_prints(opened: AskedPage, planted: P
         interval = "no interval" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}".replace("-", "−")
         assert lines.nth(number).locator(".interval-bar").get_attribute("aria-label") == interval
         if row["added_r2"] is not None:
-            assert f"{100 * row['added_r2']:.1f} %" in lines.nth(number).inner_text()
+            assert f"{100 * row['added_r2']:.1f}\u00a0%" in lines.nth(number).inner_text()
     assert part(opened, "answers").locator("h4").first.inner_text().startswith("Tuning to in_comment")
 
 
@@ -182,13 +183,48 @@ def test_another_unit_is_told_and_the_first_comes_back(opened: AskedPage) -> Non
     assert "in_comment" in part(opened, "answers").inner_text()
 
 
+def test_nothing_is_shown_of_the_unit_before(opened: AskedPage) -> None:
+    """It goes when the answer takes a while, and when there is none."""
+    shown = opened.page.locator(".panel-unit .unit-part").filter(visible=True)
+    assert shown.count() > 3
+    held: list[Any] = []
+    opened.page.route(re.compile(r"/api/unit\?.*6$"), lambda route: held.append(route))
+    opened.run("() => app.showUnit('1/cell/6')")
+    opened.wait("document.querySelector('.panel-unit h2').textContent === '1/cell/6'")
+    opened.page.wait_for_timeout(400)
+    assert [one for one in shown.all_inner_texts() if not one.startswith("Compared with")] == []
+    held[0].continue_()
+    opened.wait("document.querySelector('.unit-distribution:not([hidden])')")
+    sentence = {"status": 400, "json": {"error": "something is wrong"}}
+    opened.page.route(re.compile(r"/api/unit\?.*4$"), lambda route: route.fulfill(**sentence))
+    opened.run("() => app.showUnit('1/cell/4')")
+    opened.wait("document.querySelector('.panel-unit .stage').textContent === 'something is wrong'")
+    assert [one for one in shown.all_inner_texts() if not one.startswith("Compared with")] == []
+    opened.page.unroute_all()
+    opened.run(f"() => app.showUnit('{COMMENT}')")
+    opened.settle()
+
+
+def test_numbers_are_not_rounded_to_what_they_are_not(opened: AskedPage) -> None:
+    texts = opened.run("""async () => {
+        const { scoreText, percentText } = await import("/page/charts/scores.js");
+        const shares = [0, 0.00003, 0.25, 0.99999, 1, null].map((share) => percentText(share));
+        const scores = [null, 0.5, 0.99949, 0.99996, 1, -0.25].map(scoreText);
+        return [scores, shares.map((text) => text.replace("\u00a0", " "))];
+    }""")
+    assert texts == [
+        ["–", "0.500", "0.999", "> 0.999", "1.000", "−0.250"],
+        ["0.0 %", "< 0.1 %", "25.0 %", "> 99.9 %", "100.0 %", "–"],
+    ]
+
+
 def test_a_hypothesis_that_it_answers_to_is_asked_by_a_click(opened: AskedPage) -> None:
     lines = part(opened, "answers").get_by_role("table", name="Hypotheses").locator("tbody tr")
     name = lines.nth(1).locator("th").inner_text()
     lines.nth(1).get_by_role("button").click()
     opened.wait(f"app.labelsOf(0)?.name === {name!r}")
     opened.settle()
-    opened.wait(f"document.querySelector('.unit-profile h3').textContent === 'Beside ' + {name!r}")
+    opened.wait(f"document.querySelector('.unit-profile h3').textContent === 'Compared with ' + {name!r}")
     assert opened.state("hypothesis") == name
 
 

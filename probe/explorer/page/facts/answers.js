@@ -2,11 +2,9 @@
 
 import { grouped, make, visible } from "../view.js";
 import { barTable, curvesChart, histogramChart, legendOf, link } from "../charts/charts.js";
-import { intervalBar } from "../panels/ask.js";
-import { shown } from "./quick.js";
+import { intervalBar, LEAST, measureName, percentText, scoreText, shown } from "../charts/scores.js";
 
 const MOST_ROWS = 15;
-const LEAST = { auc: 0.4, r: -0.2 };
 const MOST_CLASSES = 20;
 
 /** The hypotheses, those that explain most together first; a click asks one, so that it is shown beside the unit. */
@@ -15,7 +13,8 @@ export function answersOf(app, { rows, explained, tunings, left_out: leftOut }) 
   const heads = [["Hypothesis", ""], ["held-out", "number"], ["95 % interval", "interval"], ["adds", "number"]];
   const head = make("tr", "", {}, ...heads.map(([text, className]) => make("th", className, { scope: "col" }, text)));
   const table = make("table", "ranking", { "aria-label": "Hypotheses that the unit answers to" }, make("thead", "", {}, head), make("tbody", "", {}, ...lines));
-  const sentence = `${shown(100 * (explained ?? 0), 0)} % of its held-out variance is explained by those that add something together. AUC for True and False, r for numbers; click one to see the unit beside it.`;
+  const together = explained === null || explained === undefined ? "" : `${percentText(explained, 0)} of its held-out variance is explained by those that add something together. `;
+  const sentence = `${together}AUC for True and False, r for numbers; click one to see the unit beside it.`;
   const more = rows.length > MOST_ROWS ? [make("p", "muted", {}, `${rows.length - MOST_ROWS} more were tried, and say less.`)] : [];
   const others = leftOut ? [make("details", "left-out", {}, make("summary", "muted", {}, "Hypotheses that were left out"), make("p", "muted", {}, leftOut))] : [];
   return [make("p", "muted", {}, sentence), table, ...more, ...others, ...tunings.flatMap((tuning) => tuningOf(app, tuning))];
@@ -27,9 +26,9 @@ function answer(app, row) {
   return make(
     "tr", "", {},
     make("th", "", { scope: "row" }, link(row.hypothesis, ask)),
-    make("td", "number score", { title: measure === "r" ? "r" : "AUC" }, shown(row.held_out)),
+    make("td", "number score", { title: measureName(measure) }, scoreText(row.held_out)),
     make("td", "interval", {}, intervalBar(row, row.held_out, measure, [LEAST[measure], 1], [])),
-    make("td", "number", {}, row.added_r2 === null || row.added_r2 === undefined ? "" : `${shown(100 * row.added_r2, 1)} %`),
+    make("td", "number", {}, row.added_r2 === null || row.added_r2 === undefined ? "" : percentText(row.added_r2)),
   );
 }
 
@@ -46,7 +45,8 @@ function tuningOf(app, { hypothesis, places, curve, median, period }) {
   const rows = curve.filter(({ mean }) => mean !== null).map(({ label: name, mean, n_chars: n }) => ({ name, value: mean, title: `${grouped(n)} characters` }));
   rows.sort((a, b) => b.value - a.value);
   const chosen = rows.length > MOST_CLASSES ? [...rows.slice(0, MOST_CLASSES / 2), ...rows.slice(-MOST_CLASSES / 2)] : rows;
-  return [heading, barTable({ rows: chosen, label, heads: ["Class", "mean"] })];
+  const leftOut = chosen.length < rows.length ? [make("p", "muted", {}, `The ${MOST_CLASSES / 2} highest and the ${MOST_CLASSES / 2} lowest of ${grouped(rows.length)} classes.`)] : [];
+  return [heading, barTable({ rows: chosen, label, heads: ["Class", "mean"] }), ...leftOut];
 }
 
 // ---- Beside one hypothesis
@@ -56,8 +56,8 @@ export function profileOf(unit, { label, rows, notes }, kind) {
   const of = (part) => rows.filter((row) => row.part === part);
   const [score] = of("score");
   const [threshold] = of("threshold");
-  const interval = score.low === null ? "" : ` (${shown(score.low)} to ${shown(score.high)})`;
-  const sentences = [`${score.of === "r" ? "r" : "AUC"} ${shown(score.value)}${interval} on held-out characters.`];
+  const interval = score.low === null ? "" : ` (${scoreText(score.low)} to ${scoreText(score.high)})`;
+  const sentences = [`${measureName(score.of)} ${scoreText(score.value)}${interval} on held-out characters.`];
   if (threshold) sentences.push(`At the threshold ${shown(threshold.at)} the balanced accuracy is ${shown(threshold.value)}.`);
   const averages = ["begins", "ends"].flatMap((change) => averagesOf(unit, of(change), `where ${label} ${change}`));
   return [
@@ -99,6 +99,8 @@ function meansOf(rows, label, kind) {
     return points.length ? [make("h4", "", {}, `Tuning to ${visible(label)}`), curvesChart({ series: [{ name: label, points }], xTitle: label, yTitle: "mean", label: `Means by ${label}` })] : [];
   }
   const bars = rows.filter(({ value }) => value !== null).map(({ of, value, low, high, n }) => ({ name: of, value, title: `${low === null ? "" : `${shown(low)} to ${shown(high)}, `}${grouped(n)} characters` }));
-  return bars.length ? [make("h4", "", {}, "Means"), barTable({ rows: bars.slice(0, MOST_CLASSES), label: `Means by ${label}`, heads: ["Label", "mean"] })] : [];
+  if (!bars.length) return [];
+  const leftOut = bars.length > MOST_CLASSES ? [make("p", "muted", {}, `The first ${MOST_CLASSES} of ${grouped(bars.length)} labels.`)] : [];
+  return [make("h4", "", {}, "Means"), barTable({ rows: bars.slice(0, MOST_CLASSES), label: `Means by ${label}`, heads: ["Label", "mean"] }), ...leftOut];
 }
 

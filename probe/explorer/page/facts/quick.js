@@ -1,11 +1,10 @@
 // What is known of a unit as soon as it has been read: its values, its memory, where it is most and least active.
 
-import { grouped, make, numberText, visible } from "../view.js";
+import { grouped, make, visible } from "../view.js";
 import { barTable, curvesChart, histogramChart, link } from "../charts/charts.js";
+import { shown } from "../charts/scores.js";
 
 const [BEFORE, AFTER] = [40, 40]; // characters of a passage that are shown, where there is room
-
-export const shown = (value, digits = 3) => (value === null || value === undefined ? "–" : numberText(value, 10 ** -digits));
 
 /** The gates of the same layer and number, or the cells that belong to a gate. */
 export function gatesOf(app, gates) {

@@ -2,10 +2,7 @@
 
 import { make, visible } from "../view.js";
 import { barTable, link } from "../charts/charts.js";
-import { intervalBar } from "../panels/ask.js";
-import { shown } from "./quick.js";
-
-const LEAST_R = -0.2;
+import { intervalBar, LEAST, scoreText } from "../charts/scores.js";
 
 export function weightsOf(app, weights) {
   const { gates, pushing, holding_back: holdingBack, to_above: toAbove, read_by: readBy, notes } = weights;
@@ -44,9 +41,9 @@ export function nearestOf(app, { rows }) {
     make(
       "tr", "", {},
       make("th", "", { scope: "row" }, link(row.unit, () => app.showUnit(row.unit))),
-      make("td", "number", {}, shown(row.r)),
-      make("td", "number score", {}, shown(row.held_out_r)),
-      make("td", "interval", {}, intervalBar(row, row.held_out_r, "r", [LEAST_R, 1], [])),
+      make("td", "number", {}, scoreText(row.r)),
+      make("td", "number score", {}, scoreText(row.held_out_r)),
+      make("td", "interval", {}, intervalBar(row, row.held_out_r, "r", [LEAST.r, 1], [])),
     ),
   );
   const heads = [["Unit", ""], ["r", "number"], ["held-out", "number"], ["95 % interval", "interval"]];

@@ -2,6 +2,8 @@
 
 import { grouped, make, numberText, visible } from "../view.js";
 import { isOvertaken } from "../api.js";
+import { redraw } from "../charts/redraw.js";
+import { percentText } from "../charts/scores.js";
 import { inContext } from "../facts/quick.js";
 
 const MOST_TOGETHER = 3;
@@ -18,7 +20,7 @@ export class Elsewhere {
     this.summary = make("p", "muted", { role: "status" });
     this.warnings = make("ul", "warnings", { hidden: true, "aria-label": "What this shows" });
     this.list = make("ol", "passages", { "aria-label": "Similar passages" });
-    this.element = make("div", "elsewhere", { hidden: true }, make("h3", "", {}, "Where else?"), this.choices, this.progress, this.summary, this.list, this.warnings);
+    this.element = make("div", "elsewhere", { hidden: true }, make("h3", "", {}, "Similar passages elsewhere"), this.choices, this.progress, this.summary, this.list, this.warnings);
     app.on("elsewhere", () => this.ask());
     app.on("painted", () => this.forget());
   }
@@ -28,7 +30,7 @@ export class Elsewhere {
     this.#units = units;
     this.element.hidden = !units.length;
     const numbers = units.length >= MOST_TOGETHER ? [1, MOST_TOGETHER] : units.length ? [1] : [];
-    this.choices.replaceChildren(...numbers.map((n) => this.#choice(n)));
+    redraw(this.choices, numbers.map((n) => this.#choice(n)));
     this.ask();
   }
 
@@ -83,11 +85,10 @@ export class Elsewhere {
   #take({ progress, result }) {
     if (progress) this.progress.value = progress[1] ? progress[0] / progress[1] : 0;
     if (!result) return;
-    const share = (value) => `${numberText(100 * value, 0.1)} %`;
     const { passages, n_found: nFound, share_on_inside: inside, share_on: all, units, notes } = result;
     const many = passages.length < nFound ? `; the ${passages.length} most alike of different texts are listed` : "";
-    this.summary.textContent = `${units.join(", ")}: ${grouped(nFound)} other passages${many}. On at ${share(inside)} of the painted characters, and ${share(all)} of all.`;
-    this.list.replaceChildren(...passages.map((passage) => this.#item(passage)));
+    this.summary.textContent = `${units.join(", ")}: ${grouped(nFound)} other passages${many}. On at ${percentText(inside)} of the painted characters, and ${percentText(all)} of all.`;
+    redraw(this.list, passages.map((passage) => this.#item(passage)));
     this.list.classList.remove("stale");
     this.warnings.replaceChildren(...notes.map((note) => make("li", "", {}, note)));
     this.warnings.hidden = !notes.length;

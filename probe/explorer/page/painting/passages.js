@@ -2,6 +2,7 @@
 
 import { make, visible } from "../view.js";
 import { isOvertaken } from "../api.js";
+import { focusPanel, redraw } from "../charts/redraw.js";
 
 const MOST_SHOWN = 40;
 const MOST_CHARS = 60;
@@ -14,7 +15,10 @@ export class PassageList {
     this.list = make("ul", "painted-list", { "aria-label": "Painted passages" });
     this.more = make("p", "muted");
     this.all = make("button", "quiet", { type: "button" }, "Un-paint all");
-    this.all.addEventListener("click", () => app.painting.clear());
+    this.all.addEventListener("click", () => {
+      focusPanel(this.all);
+      app.painting.clear();
+    });
     this.element = make("div", "painted-passages", { hidden: true }, this.list, this.more, this.all);
   }
 
@@ -29,7 +33,7 @@ export class PassageList {
       if (turn !== this.#turn) return;
       items.push(this.#item(span, text));
     }
-    this.list.replaceChildren(...items);
+    redraw(this.list, items);
   }
 
   /** The text of a passage, or the places of its ends while that cannot be had. */

@@ -1,25 +1,20 @@
 // The panel that answers a hypothesis: the units that follow it, at once from a quick look, then from the whole recording.
 
-import { grouped, make, numberText } from "../view.js";
+import { grouped, make } from "../view.js";
 import { isOvertaken } from "../api.js";
+import { link } from "../charts/charts.js";
+import { redraw } from "../charts/redraw.js";
+import { intervalBar, LEAST, percentText, scoreOf, scoreText } from "../charts/scores.js";
+import { Heading } from "../facts/heading.js";
 
 const SETTLED_MS = 150; // after labels have come: more may be typed
 const MOST_ROWS = 40;
 const KINDS = { numeric: "A number for each character", categorical: "A class for each character" };
-const CHANCE = { auc: 0.5, r: 0 };
-const LEAST = { auc: 0.4, r: -0.2 }; // where the bars begin, if all scores are above
-
-/** How well a unit does: the held-out score, or that of a quick look. */
-export function scoreOf(row, measure) {
-  return row.held_out ?? row[`held_out_${measure}`] ?? row.overall ?? row[`overall_${measure}`] ?? null;
-}
 
 /** What a row says of how well a unit holds within positions. */
 function withinPositions(row, measure) {
   return row.within_position_groups ?? row[`${measure}_within_position_groups`] ?? null;
 }
-
-const shown = (value, digits = 3) => (value === null || value === undefined ? "–" : numberText(value, 10 ** -digits));
 
 export function panel(app) {
   const ranking = new Ranking(app);
@@ -32,14 +27,14 @@ class Ranking {
 
   constructor(app) {
     this.app = app;
-    this.heading = make("h2", "", {}, "Ask");
+    this.heading = new Heading(app, "Ask");
     this.about = make("p", "muted about-labels");
     this.progress = make("progress", "", { hidden: true, "aria-label": "Ranking the units", max: 1, value: 0 });
     this.stage = make("p", "muted stage", { role: "status" });
     this.warnings = make("ul", "warnings", { hidden: true, "aria-label": "Warnings" });
     this.table = make("div", "ranking");
     this.controls = make("div", "controls");
-    this.element = make("div", "panel-ask", {}, this.heading, this.about, this.stage, this.progress, this.warnings, this.table, this.controls);
+    this.element = make("div", "panel-ask", {}, this.heading.element, this.about, this.stage, this.progress, this.warnings, this.table, this.controls);
     app.on("labels", () => this.#settle());
     app.on("unit", () => this.#markUnit());
     this.#explain();
@@ -52,7 +47,7 @@ class Ranking {
   }
 
   #explain() {
-    this.heading.textContent = "Ask";
+    this.heading.show("Ask");
     this.about.textContent = "Type a hypothesis or a /pattern/ above (a): its labels are drawn over the text, and the units that follow them are listed here.";
     this.stage.textContent = "";
     this.#showWarnings([]);
@@ -83,10 +78,10 @@ class Ranking {
   }
 
   #begin(labels) {
-    this.heading.textContent = labels.name;
+    this.heading.show(labels.name);
     const { n_chars: nChars } = this.app.facts.recordings[this.app.recording].header;
     const n = labels.n_true;
-    this.about.textContent = n === null || n === undefined ? KINDS[labels.kind] ?? labels.kind : `True at ${grouped(n)} of ${grouped(nChars)} characters, ${shown((100 * n) / nChars, 1)}\u00a0%`;
+    this.about.textContent = n === null || n === undefined ? KINDS[labels.kind] ?? labels.kind : `True at ${grouped(n)} of ${grouped(nChars)} characters, ${percentText(n / nChars)}`;
     this.stage.textContent = "Ranking the units …";
     this.#showWarnings(labels.warnings ?? []);
     this.labelWarnings = labels.warnings ?? [];
@@ -145,27 +140,24 @@ class Ranking {
     ];
     const head = make("tr", "", {}, ...heads.map(([text, className, title]) => make(text ? "th" : "td", className, text ? { scope: "col", title } : {}, text)));
     const body = rows.slice(0, MOST_ROWS).map((row) => this.#rowOf(row, measure, range, controls, hasClass, isQuick));
-    const focused = this.table.contains(document.activeElement) ? document.activeElement.closest("tr")?.dataset.unit : undefined;
-    this.table.replaceChildren(make("table", "", {}, make("thead", "", {}, head), make("tbody", "", {}, ...body)));
+    const table = make("table", "", {}, make("thead", "", {}, head), make("tbody", "", {}, ...body));
+    redraw(this.table, [rows.length ? table : make("p", "muted", {}, "no unit could be ranked")]);
     this.table.classList.remove("stale");
-    if (!rows.length) this.table.replaceChildren(make("p", "muted", {}, "no unit could be ranked"));
-    [...this.table.querySelectorAll("tbody tr")].find(({ dataset }) => dataset.unit === focused)?.querySelector("button").focus();
     this.#markUnit();
   }
 
   #rowOf(row, measure, range, controls, hasClass, isQuick) {
     const { app } = this;
-    const unit = make("button", "link", { type: "button", title: `Show ${row.unit}` }, row.unit);
-    unit.addEventListener("click", () => app.showUnit(row.unit));
+    const unit = link(row.unit, () => app.showUnit(row.unit));
     const direction = row.direction < 0 ? make("span", "direction", { title: "lower where the label is higher" }, "−") : row.direction > 0 ? make("span", "direction", { title: "higher where the label is higher" }, "+") : "";
     const score = scoreOf(row, measure);
     const line = make(
       "tr", "", {},
       make("th", "unit", { scope: "row" }, unit),
       ...(hasClass ? [make("td", "class", {}, row.class ?? "")] : []),
-      make("td", "number score", {}, shown(score)),
+      make("td", "number score", {}, scoreText(score)),
       make("td", "interval", {}, isQuick ? "" : intervalBar(row, score, measure, range, controlsOf(row, controls))),
-      make("td", "number by-position", {}, isQuick ? "" : shown(withinPositions(row, measure))),
+      make("td", "number by-position", {}, isQuick ? "" : scoreText(withinPositions(row, measure))),
       make("td", "sign", {}, direction),
     );
     line.dataset.unit = row.unit;
@@ -185,8 +177,8 @@ class Ranking {
     this.controls.replaceChildren();
     if (!controls.length) return;
     const lines = controls.filter(({ name }) => name).map(({ name, held_out: score, low, high, note }) => {
-      const interval = low === null || low === undefined ? "" : ` (${shown(low)} to ${shown(high)})`;
-      return make("div", "control", note ? { title: note } : {}, make("span", "name", {}, name), make("span", "number", {}, `${shown(score)}${interval}`));
+      const interval = low === null || low === undefined ? "" : ` (${scoreText(low)} to ${scoreText(high)})`;
+      return make("div", "control", note ? { title: note } : {}, make("span", "name", {}, name), make("span", "number", {}, `${scoreText(score)}${interval}`));
     });
     const notes = [...new Set(controls.map(({ note }) => note).filter(Boolean))].map((note) => make("p", "muted", {}, note));
     const hasClasses = rows.some((row) => row.class);
@@ -210,25 +202,4 @@ function controlsOf(row, controls) {
 function summaryOf({ rows, n_units: nUnits, n_train: nTrain, n_test: nTest }) {
   if (nUnits === undefined) return "The whole recording, all sites";
   return `The best ${grouped(rows.length)} of ${grouped(nUnits)} units, chosen and ordered by ${grouped(nTrain)} characters of training, with their scores on ${grouped(nTest)} that were held out`;
-}
-
-/** The interval of a score as a bar, with a dot for the score and lines for chance and the controls; and its ends as text. */
-export function intervalBar({ low, high }, score, measure, [least, most], controls) {
-  const place = (value) => `${(100 * (Math.min(Math.max(value, least), most) - least)) / (most - least)}%`;
-  const at = (className, value, title = "") => {
-    const mark = make("span", className, { title });
-    mark.style.left = place(value);
-    return mark;
-  };
-  const hasInterval = low !== null && low !== undefined;
-  const text = hasInterval ? `${shown(low)} to ${shown(high)}` : "no interval";
-  const bar = make("span", "interval-bar", { role: "img", "aria-label": text, title: text }, at("chance", CHANCE[measure]));
-  for (const { name, held_out: value } of controls) if (value !== null && value !== undefined) bar.append(at("control-mark", value, `${name} ${shown(value)}`));
-  if (hasInterval) {
-    const span = at("span", low);
-    span.style.width = `calc(${place(high)} - ${place(low)})`;
-    bar.append(span);
-  }
-  if (score !== null) bar.append(at("dot", score));
-  return bar;
 }

@@ -2,6 +2,7 @@
 
 import { grouped, make, numberText, visible } from "../view.js";
 import { isOvertaken } from "../api.js";
+import { link } from "../charts/charts.js";
 import { draw } from "../charts/frame.js";
 
 const [WIDTH, HEIGHT] = [84, 20];
@@ -71,12 +72,10 @@ export class ChangedCharacter {
   }
 
   #rowOf({ unit, largest, after, lasts, curve }, nSteps) {
-    const link = make("button", "link", { type: "button", title: `Show ${unit}` }, unit);
-    link.addEventListener("click", () => this.app.showUnit(unit));
     const change = `${largest > 0 ? "+" : ""}${numberText(largest, 0.01)}`;
     const long = lasts === null ? `≥ ${grouped(nSteps - 1)}` : grouped(lasts);
     const title = `largest after ${grouped(after)} characters; ${lasts === null ? `still there after ${grouped(nSteps - 1)} characters, the last that were compared` : `at most 1/e of that from ${grouped(lasts)} characters on`}`;
-    const row = make("tr", "", {}, make("th", "", { scope: "row" }, link), make("td", "number", {}, change), make("td", "number lasts", { title }, long), make("td", "", {}, sparkline(curve, `Difference over ${grouped(curve.length)} characters`)));
+    const row = make("tr", "", {}, make("th", "", { scope: "row" }, link(unit, () => this.app.showUnit(unit))), make("td", "number", {}, change), make("td", "number lasts", { title }, long), make("td", "", {}, sparkline(curve, `Difference over ${grouped(curve.length)} characters`)));
     row.dataset.unit = unit;
     return row;
   }

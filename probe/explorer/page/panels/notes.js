@@ -3,6 +3,7 @@
 import { make } from "../view.js";
 
 const NONE = { name: "", note: "" };
+const NOTHING = { file: "", problem: "", notice: "", units: {}, lists: {} }; // until the notes have come
 const NO_UNITS = "input, textarea, select, option, pre, code, .unit-name, .unit-choice";
 
 /** What is kept for the units of the recording that is asked. Emits `notes` when it has come or changed. */
@@ -12,7 +13,7 @@ export class Notes {
 
   constructor(app) {
     this.app = app;
-    this.facts = { file: "", problem: "", notice: "", units: {}, lists: {} };
+    this.facts = NOTHING;
     this.#channel.addEventListener("message", () => this.load());
     addEventListener("focus", () => this.#recording >= 0 && this.load()); // another program may have changed them
     for (const name of ["recordings", "back"]) app.on(name, () => this.load());
@@ -22,14 +23,22 @@ export class Notes {
   async load() {
     const { app } = this;
     const { recording } = app;
-    this.#recording = recording;
     const signal = app.latest("notes");
+    if (recording !== this.#recording) {
+      this.#recording = recording;
+      this.#take(NOTHING); // those of another recording are not its own
+    }
     try {
       this.#take(await app.api.json("notes", { recording }, { signal }));
     } catch (error) {
       if (signal.aborted) return;
-      this.#take({ file: "", problem: error.message, notice: "", units: {}, lists: {} });
+      this.#take({ ...NOTHING, problem: error.message });
     }
+  }
+
+  /** Whether what is kept for the recording has come. */
+  get areLoaded() {
+    return this.facts !== NOTHING;
   }
 
   /** The name and the note of a unit; empty ones if it has none. */
@@ -66,21 +75,23 @@ export class Notes {
   }
 
   /** Keep a name or a note, unless another tab has changed it: then this fails with a sentence, and `status` 409. */
-  async write(unit, field, before, after) {
-    await this.#change({ unit, field, before, after });
+  async write(recording, unit, field, before, after) {
+    await this.#change(recording, { unit, field, before, after });
   }
 
-  /** Put a unit into a list, or take it out. */
+  /** Put a unit of the recording that is asked into a list, or take it out. */
   async setListed(list, unit, isIn) {
-    await this.#change({ unit, list, is_in: isIn });
+    await this.#change(this.app.recording, { unit, list, is_in: isIn });
   }
 
-  async #change(change) {
+  async #change(recording, change) {
+    const isAsked = () => recording === this.app.recording;
     try {
-      this.#take(await this.app.api.put("notes", { recording: this.app.recording, ...change }));
+      const facts = await this.app.api.put("notes", { recording, ...change });
+      if (isAsked()) this.#take(facts);
       this.#channel.postMessage("changed");
     } catch (error) {
-      if (error.status === 409) await this.load();
+      if (error.status === 409 && isAsked()) await this.load();
       throw error;
     }
   }

@@ -1,14 +1,13 @@
 // The quiz: passages of a unit without its name; patterns and hypotheses are scored; the name is said on demand.
 
-import { make, numberText, Palette, visible } from "../view.js";
+import { make, MISSING, Palette, visible } from "../view.js";
 import { isOvertaken } from "../api.js";
 import { CompletingBox } from "../bar/completion.js";
 import { hypothesisOf, hypothesisOptions } from "../bar/hypothesis.js";
-import { intervalBar } from "./ask.js";
+import { intervalBar, LEAST, measureName, scoreText } from "../charts/scores.js";
+import { levelsOf } from "./typed_text.js";
 
 const MOST_SEEDS = 1_000_000;
-const MISSING = 255;
-const LEAST = { auc: 0.4, r: -0.2 }; // where the bars begin
 const WELL_KNOWN = "Units that follow what people know";
 
 /** One question at a time. Its number is in the address, so that whoever opens the link gets the same. */
@@ -24,8 +23,8 @@ export class Quiz {
     const next = this.#button("New question", () => this.next());
     this.status = make("p", "muted", { role: "status" });
     this.progress = make("progress", "", { hidden: true, max: 1, value: 0, "aria-label": "Looking for units" });
-    this.passages = make("div", "passages");
-    this.guesses = make("div", "ranking guesses");
+    this.passages = make("div", "quiz-passages");
+    this.guesses = make("div", "ranking quiz-guesses");
     this.box = new CompletingBox({
       label: "Your guess: a hypothesis or /pattern/",
       placeholder: "Your guess: a hypothesis or /pattern/",
@@ -97,6 +96,7 @@ export class Quiz {
   }
 
   #forget() {
+    for (const name of ["guess", "reveal"]) this.app.abort(name); // their answers are about the question before
     this.#question = null;
     this.#guesses = [];
     this.asking.hidden = true;
@@ -123,7 +123,7 @@ export class Quiz {
     const { passages, scale } = this.#question;
     const palette = new Palette(app.facts.recordings[0].header.colours[app.themeShown]).levels(scale);
     const groups = [["Where it is high", true], ["Where it is low", false]].map(([title, isMost]) => {
-      const rows = passages.filter((one) => one.is_most === isMost).map((one) => make("li", "passage", {}, ...coloured(one, palette)));
+      const rows = passages.filter((one) => one.is_most === isMost).map((one) => make("li", "quiz-passage", {}, ...coloured(one, palette)));
       return make("div", "", {}, make("h4", "", {}, title), make("ul", "", { "aria-label": title }, ...rows));
     });
     this.passages.replaceChildren(...groups);
@@ -150,27 +150,35 @@ export class Quiz {
   }
 
   #showGuesses() {
-    const head = make("tr", "", {}, ...["Guess", "AUC", "95 % interval"].map((text, i) => make("th", ["", "number", "interval"][i], { scope: "col" }, text)));
-    const best = Math.max(...this.#guesses.map(({ held_out: score }) => score ?? 0));
+    const head = make("tr", "", {}, ...["Guess", "", "score", "95 % interval"].map((text, i) => make(text ? "th" : "td", ["", "", "number", "interval"][i], text ? { scope: "col" } : {}, text)));
+    const best = new Set(["auc", "r"].map((measure) => this.#best(measure)));
     const body = this.#guesses.map((score) => {
       const { measure, held_out: value, hypothesis } = score;
-      const shown = value === null ? "–" : `${measure === "r" ? "r " : ""}${numberText(value, 0.001)}`;
       return make(
-        "tr", value === best ? "current" : "", {},
+        "tr", best.has(score) ? "current" : "", {},
         make("th", "name", { scope: "row" }, visible(hypothesis)),
-        make("td", "number score", {}, shown),
+        make("td", "muted", {}, measureName(measure)),
+        make("td", "number score", {}, scoreText(value)),
         make("td", "interval", {}, value === null ? "" : intervalBar(score, value, measure, [Math.min(LEAST[measure], score.low ?? value), 1], []), make("span", "ends muted", {}, endsOf(score))),
       );
     });
     this.guesses.replaceChildren(make("table", "", {}, make("thead", "", {}, head), make("tbody", "", {}, ...body)));
   }
 
+  /** The best guess of those with this measure: an AUC and an r say nothing about each other. */
+  #best(measure) {
+    const scored = this.#guesses.filter((guess) => guess.measure === measure && guess.held_out !== null);
+    return scored.sort((a, b) => b.held_out - a.held_out)[0];
+  }
+
   // ---- The answer
 
   async #reveal() {
     const { app } = this;
+    const signal = app.latest("reveal");
     try {
-      const { unit } = await app.api.post("quiz/reveal", this.#wanted, { signal: app.latest("reveal") });
+      const { unit } = await app.api.post("quiz/reveal", this.#wanted, { signal });
+      if (signal.aborted) return;
       this.answer.replaceChildren(make("span", "", {}, "It is "), make("strong", "name", {}, unit));
       this.answer.dataset.unit = unit;
       this.reveal.hidden = true;
@@ -184,7 +192,7 @@ export class Quiz {
   /** Show the unit in the text, with what was guessed best. */
   #see() {
     const { app } = this;
-    const [best] = this.#guesses.filter(({ held_out: score }) => score !== null).sort((a, b) => b.held_out - a.held_out);
+    const best = this.#best("auc") ?? this.#best("r");
     app.showUnit(this.answer.dataset.unit);
     if (best) app.ask(best.hypothesis).catch((error) => isOvertaken(error) || app.say(error.message, { isError: true }));
   }
@@ -197,19 +205,18 @@ export class Quiz {
 }
 
 function endsOf({ low, high }) {
-  return low === null || high === null ? "no interval" : `${numberText(low, 0.001)} to ${numberText(high, 0.001)}`;
+  return low === null || high === null ? "no interval" : `${scoreText(low)} to ${scoreText(high)}`;
 }
 
 function scoreSaid(score) {
   const { measure, held_out: value, warnings } = score;
   if (value === null) return warnings[0] ?? "this has no score here";
-  const name = measure === "r" ? "r" : "AUC";
-  return `${visible(score.hypothesis)}: ${name} ${numberText(value, 0.001)} (${endsOf(score)})${score.direction < 0 ? ", where the unit is low" : ""}`;
+  return `${visible(score.hypothesis)}: ${measureName(measure)} ${scoreText(value)} (${endsOf(score)})${score.direction < 0 ? ", where the unit is low" : ""}`;
 }
 
 /** The characters of a passage, each with the colour of its level; the one where the unit is most or least active is marked. */
 function coloured({ text, levels, peak }, { colours, inks }) {
-  const bytes = Uint8Array.from(atob(levels), (char) => char.charCodeAt(0));
+  const bytes = levelsOf(levels);
   return [...text].map((char, i) => {
     const cell = make(i === peak ? "mark" : "span", "cell", {}, visible(char));
     if (bytes[i] === MISSING) return cell;

@@ -1,18 +1,18 @@
 // The panel of what is painted: the units that switch on and off there, where else they do, and the file that keeps it.
 
-import { grouped, make, numberText, visible } from "../view.js";
+import { grouped, make } from "../view.js";
 import { isOvertaken } from "../api.js";
-import { intervalBar } from "./ask.js";
+import { intervalBar, LEAST, scoreText, shown } from "../charts/scores.js";
+import { link } from "../charts/charts.js";
+import { redraw } from "../charts/redraw.js";
+import { Heading } from "../facts/heading.js";
 import { Elsewhere } from "../painting/elsewhere.js";
 import { Keeping } from "../painting/keeping.js";
 import { PassageList } from "../painting/passages.js";
 
 const SETTLED_MS = 250; // after a passage was painted: more may follow
 const MOST_ROWS = 12;
-const LEAST_AUC = 0.4;
 const BRUSHES = [["paint", "Paint", "Dragging over the text paints it"], ["erase", "Un-paint", "Dragging over what is painted, or a click on it, un-paints it"], ["none", "Off", "Dragging selects, as usual"]];
-
-const shown = (value, digits = 3) => (value === null || value === undefined ? "–" : numberText(value, 10 ** -digits));
 
 export function panel(app) {
   const selection = new SelectionPanel(app);
@@ -25,7 +25,7 @@ class SelectionPanel {
 
   constructor(app) {
     this.app = app;
-    this.heading = make("h2", "", {}, "Selection");
+    this.heading = new Heading(app, "Selection");
     this.about = make("p", "muted");
     this.passages = new PassageList(app);
     this.stage = make("p", "muted stage", { role: "status" });
@@ -38,7 +38,7 @@ class SelectionPanel {
     this.keeping = new Keeping(app);
     this.element = make(
       "div", "panel-selection", {},
-      this.heading, this.about, this.#brushes(), this.passages.element, this.stage, this.progress, this.warnings,
+      this.heading.element, this.about, this.#brushes(), this.passages.element, this.stage, this.progress, this.warnings,
       this.table, this.chance, this.elsewhere.element, this.against, this.keeping.element,
     );
     app.on("painted", () => this.#settle());
@@ -125,11 +125,11 @@ class SelectionPanel {
       this.progress.value = all ? done / all : 0;
     } else if (message.quick) {
       this.#showContrast(message.quick);
-      this.stage.textContent = "Beside the text around; passages at random places follow";
+      this.stage.textContent = "Compared with the text around; passages at random places follow";
       this.chance.textContent = "";
     } else if (message.contrast) {
       this.#showContrast(message.contrast);
-      this.stage.textContent = "Beside the text around; the whole text follows";
+      this.stage.textContent = "Compared with the text around; the whole text follows";
     } else if (message.result) {
       this.#showAgainst(message.result.against_text);
       this.stage.textContent = "";
@@ -149,7 +149,7 @@ class SelectionPanel {
     const controls = chance.length ? [{ name: "best at random places, at most", held_out: chance.at(-1) }] : [];
     const rows = compared.slice(0, MOST_ROWS).map((row) => this.#rowOf(row, nPassages, controls));
     const heads = [["Unit", ""], ["", ""], ["AUC", "number"], ["95 % interval", "interval"], ["agree", "number"]];
-    this.table.replaceChildren(...(rows.length ? [tableOf("Units inside what is painted, beside the text around it", heads, rows)] : []));
+    redraw(this.table, rows.length ? [tableOf("Units inside what is painted, compared with the text around it", heads, rows)] : []);
     this.table.classList.remove("stale");
     this.#warn(notes);
     this.notes = notes;
@@ -166,7 +166,7 @@ class SelectionPanel {
     return this.#line(unit, [
       make("td", "switch", { title }, isOn ? "on" : "off"),
       make("td", "number score", { title }, shown(score)),
-      make("td", "interval", {}, intervalBar(turned, score, "auc", [LEAST_AUC, 1], controls)),
+      make("td", "interval", {}, intervalBar(turned, score, "auc", [LEAST.auc, 1], controls)),
       make("td", "number", { title: `in ${nAgreeing} of ${nPassages} passages` }, `${nAgreeing}/${nPassages}`),
     ]);
   }
@@ -175,7 +175,7 @@ class SelectionPanel {
     const lines = rows.slice(0, MOST_ROWS).map((row) => this.#againstRow(row, isHeldOut));
     const heads = [["Unit", ""], ["", ""], ["AUC", "number"], ["95 % interval", "interval"]];
     const about = isHeldOut ? "On held-out characters, as `probe rank` has it for the file of this selection." : "Of all characters; nothing is held out.";
-    this.against.replaceChildren(make("h3", "", {}, "Beside the whole text"), make("p", "muted", {}, about), tableOf("Units that tell what is painted from the whole text", heads, lines));
+    redraw(this.against, [make("h3", "", {}, "Compared with the whole text"), make("p", "muted", {}, about), tableOf("Units that tell what is painted from the whole text", heads, lines)]);
     this.against.classList.remove("stale");
     this.#warn([...this.notes, ...notes]);
     this.#markUnit();
@@ -185,15 +185,13 @@ class SelectionPanel {
     const score = isHeldOut ? row.held_out_auc : row.direction > 0 ? row.overall_auc : 1 - row.overall_auc;
     return this.#line(row.unit, [
       make("td", "switch", {}, row.direction > 0 ? "on" : "off"),
-      make("td", "number score", {}, shown(score)),
-      make("td", "interval", {}, intervalBar(row, score, "auc", [LEAST_AUC, 1], [])),
+      make("td", "number score", {}, scoreText(score)),
+      make("td", "interval", {}, intervalBar(row, score, "auc", [LEAST.auc, 1], [])),
     ]);
   }
 
   #line(unit, cells) {
-    const button = make("button", "link", { type: "button", title: `Show ${unit}` }, visible(unit));
-    button.addEventListener("click", () => this.app.showUnit(unit));
-    const line = make("tr", "", {}, make("th", "unit", { scope: "row" }, button), ...cells);
+    const line = make("tr", "", {}, make("th", "unit", { scope: "row" }, link(unit, () => this.app.showUnit(unit))), ...cells);
     line.dataset.unit = unit;
     return line;
   }
@@ -216,6 +214,6 @@ function tableOf(name, heads, rows) {
 /** What the best of as many units reaches on passages at random places. */
 function sentenceOnChance(chance, nUnits, p) {
   if (!chance.length) return "";
-  const range = `${shown(chance[0])} to ${shown(chance.at(-1))}`;
+  const range = `${scoreText(chance[0])} to ${scoreText(chance.at(-1))}`;
   return `The best of ${grouped(nUnits)} units reaches ${range} in ${chance.length} sets of as many passages at random places; p = ${shown(p)} for the best here.`;
 }

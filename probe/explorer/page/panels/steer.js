@@ -18,7 +18,7 @@ export function panel(app) {
 
 class Steering {
   #isOpen = false;
-  #hasModel = false;
+  #modelOf = -1; // the recording whose model is there
   #timer = 0;
   #range = null; // of what is changed: { key, low, high }
   #asked = "";
@@ -39,8 +39,9 @@ class Steering {
     this.work = make("div", "steer-work", { hidden: true }, this.#controls(), this.progress, this.texts.element);
     const about = "The model goes on from the prompt twice with the same random numbers: as it is, and changed at every character.";
     this.element = make("div", "panel-steer", {}, make("h2", "", {}, "Steer"), make("p", "muted", {}, about), this.message, this.work);
-    for (const name of ["unit", "hypothesis", "recordings", "steerBy", "steerSite", "steerAt", "steerPrompt", "steerSeed", "steerTexts", "back"]) app.on(name, () => this.#settle());
+    for (const name of ["unit", "hypothesis", "steerBy", "steerSite", "steerAt", "steerPrompt", "steerSeed", "steerTexts", "back"]) app.on(name, () => this.#settle());
     this.#waitsForLabels = state.get("hypothesis") !== "";
+    app.on("recordings", () => this.#isOpen && this.show());
     app.on("labels", () => this.#onLabels());
     app.on("panel", () => (this.#isOpen &&= state.get("panel") === "steer"));
   }
@@ -74,7 +75,7 @@ class Steering {
 
   async show() {
     this.#isOpen = true;
-    if (!this.#hasModel) await this.#findModel();
+    await this.#findModel();
     this.#settle(0);
     if (this.#waitsForLabels) setTimeout(() => this.#onLabels(), LABELS_MS);
   }
@@ -84,15 +85,24 @@ class Steering {
     this.#settle();
   }
 
+  get #hasModel() {
+    return this.#modelOf === this.app.recording;
+  }
+
   async #findModel() {
     const { app } = this;
+    const { recording } = app;
+    if (this.#hasModel) return;
+    const signal = app.latest("steer-model");
     this.message.textContent = "loading the model …";
     try {
-      this.facts = await app.api.post("model", { recording: app.recording });
-      this.#hasModel = this.facts.is_ours;
+      this.facts = await app.api.post("model", { recording }, { signal });
+      if (signal.aborted) return;
+      this.#modelOf = this.facts.is_ours ? recording : -1;
       this.message.textContent = this.#hasModel ? "" : "a model of your own computes its steps itself, and cannot be steered";
     } catch (error) {
-      if (!isOvertaken(error)) this.message.textContent = error.message;
+      if (isOvertaken(error)) return;
+      this.message.textContent = error.message;
     }
     this.work.hidden = !this.#hasModel;
   }
@@ -145,8 +155,8 @@ class Steering {
     this.slider.setAttribute("aria-valuetext", at || "none");
     if (document.activeElement !== this.value) this.value.value = isNumber ? at : "";
     if (this.#range && document.activeElement !== this.slider) this.slider.value = this.#stepOf(isNumber ? at : "");
-    this.prompt.value = state.get("steerPrompt");
-    this.seed.value = state.get("steerSeed");
+    if (document.activeElement !== this.prompt) this.prompt.value = state.get("steerPrompt");
+    if (document.activeElement !== this.seed) this.seed.value = state.get("steerSeed");
     this.size.value = String(state.get("steerTexts"));
   }
 

@@ -1,9 +1,9 @@
 // What a model writes with a change and without it, side by side with the differences marked, and what is measured.
 
 import { grouped, make, numberText, visible } from "../view.js";
+import { shown } from "../charts/scores.js";
 
-const number = (value) => (value === null || value === undefined ? "–" : numberText(value, 0.001));
-const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
+const signed = (value) => (value > 0 ? `+${shown(value)}` : shown(value));
 
 /** Two texts as runs of characters that are the same in the same places, or differ: [[first, second, differs], …]. */
 export function runsOf(first, second) {
@@ -81,9 +81,9 @@ export class SteeredTexts {
     const body = rows.map((row) => {
       const ends = row.low === null || row.low === undefined ? "" : `${signed(row.low)} to ${signed(row.high)}`;
       const effect = make("td", "number effect", {}, signed(row.effect), make("span", "ends muted", {}, ends));
-      const matched = isQuick ? "…" : number(row.matched) === "–" ? "–" : signed(row.matched);
+      const matched = isQuick ? "…" : shown(row.matched) === "–" ? "–" : signed(row.matched);
       const name = make("tr", "", {}, make("th", "measure", { scope: "rowgroup", colSpan: 4 }, visible(row.measure)));
-      const values = make("tr", "", {}, make("td", "number", {}, number(row.unsteered)), make("td", "number", {}, number(row.steered)), effect, make("td", "number matched", {}, matched));
+      const values = make("tr", "", {}, make("td", "number", {}, shown(row.unsteered)), make("td", "number", {}, shown(row.steered)), effect, make("td", "number matched", {}, matched));
       return make("tbody", "", {}, name, values);
     });
     const table = make("table", "effects", {}, make("thead", "", {}, make("tr", "", {}, ...heads)), ...body);

@@ -35,7 +35,7 @@ const STEPS = [
     title: "Keep",
     says: "Open the panel Keep, and give the unit a name, such as “comments”. It stands beside the unit from now on, also for whoever opens this recording later.",
     done: "The name is kept in a file beside the recording.",
-    isDone: (app, before) => app.notes.nameOf(app.unit) !== before.names(app.unit),
+    isDone: (app, before) => before.names && app.notes.nameOf(app.unit) !== (before.names.get(app.unit) ?? ""),
     isPossible: (app) => !app.notes.facts.problem,
   },
 ];
@@ -63,7 +63,8 @@ export class Tour {
     this.leave = this.#button("Leave the tour", () => this.end());
     this.card = make("section", "tour", { "aria-labelledby": "tour-title", hidden: true }, this.title, this.text, make("div", "in-a-row", {}, this.skip, this.leave));
     document.getElementById("side").prepend(this.card);
-    for (const event of ["state", "labels", "notes", "window"]) app.on(event, () => this.#look());
+    for (const event of ["state", "labels", "window"]) app.on(event, () => this.#look());
+    app.on("notes", () => this.#onNotes());
     app.on("tour", () => this.show());
     this.show();
   }
@@ -97,6 +98,13 @@ export class Tour {
     this.leave.textContent = step === END ? "Close" : "Leave the tour";
   }
 
+  /** Names that come with their recording are from before the step. */
+  #onNotes() {
+    if (!this.#before) return;
+    this.#before.names = this.app.notes.areLoaded ? (this.#before.names ?? this.#names()) : null;
+    this.#look();
+  }
+
   /** Go on if what the step asks for has been done. */
   #look() {
     const step = STEPS[this.#step - 1];
@@ -113,8 +121,13 @@ export class Tour {
 
   #snapshot() {
     const { app } = this;
-    const names = new Map(Object.entries(app.notes.facts.units).map(([unit, { name }]) => [unit, name]));
-    return { unit: app.unit, hypothesis: app.state.get("hypothesis"), position: app.position, names: (unit) => names.get(unit) ?? "" };
+    return { unit: app.unit, hypothesis: app.state.get("hypothesis"), position: app.position, names: this.#names() };
+  }
+
+  /** The names that are kept, by unit; `null` until they have come. */
+  #names() {
+    const { notes } = this.app;
+    return notes.areLoaded ? new Map(Object.entries(notes.facts.units).map(([unit, { name }]) => [unit, name])) : null;
   }
 
   #button(label, does) {

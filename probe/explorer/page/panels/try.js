@@ -23,7 +23,7 @@ class Trying {
   #answer = null; // of the server, for the text that it is of
   #asked = "";
   #isOpen = false;
-  #hasModel = false;
+  #modelOf = -1; // the recording whose model is there
   #timers = { text: 0, place: 0 };
 
   constructor(app) {
@@ -38,7 +38,8 @@ class Trying {
     this.change = new ChangedCharacter(app, this.typed, (change) => this.typed.markChanged(change?.position ?? -1, (change?.position ?? -2) + 1));
     this.work = make("div", "try-work", { hidden: true }, this.typed.element, this.legend, this.guesses, this.notes, this.change.element);
     this.element = make("div", "panel-try", {}, make("h2", "", {}, "Try text"), this.about, this.message, this.work);
-    for (const name of ["unit", "hypothesis", "recordings", "back"]) app.on(name, () => this.#settle(0));
+    for (const name of ["unit", "hypothesis", "back"]) app.on(name, () => this.#settle(0));
+    app.on("recordings", () => this.#isOpen && this.show());
     app.on("theme-shown", () => this.#paint());
     app.on("tried", (text) => text !== this.#kept && this.typed.setText(text));
     app.on("panel", () => (this.#isOpen &&= app.state.get("panel") === "try"));
@@ -56,16 +57,24 @@ class Trying {
     this.#settle(0);
   }
 
+  get #hasModel() {
+    return this.#modelOf === this.app.recording;
+  }
+
   async #findModel() {
     if (this.#hasModel) return;
     const { app } = this;
+    const { recording } = app;
+    const signal = app.latest("try-model");
     this.message.textContent = "loading the model …";
     try {
-      this.facts = await app.api.post("model", { recording: app.recording });
-      this.#hasModel = true;
+      this.facts = await app.api.post("model", { recording }, { signal });
+      if (signal.aborted) return;
+      this.#modelOf = recording;
       this.message.textContent = "";
     } catch (error) {
-      if (!isOvertaken(error)) this.message.textContent = error.message;
+      if (isOvertaken(error)) return;
+      this.message.textContent = error.message;
     }
     this.work.hidden = !this.#hasModel;
   }
@@ -103,7 +112,10 @@ class Trying {
       if (!signal.aborted) this.#take(answer, text);
     } catch (error) {
       if (this.#asked === key) this.#asked = "";
-      if (!isOvertaken(error)) this.message.textContent = error.message;
+      if (isOvertaken(error)) return;
+      this.message.textContent = error.message;
+      this.#answer = null; // it is of the text before
+      this.#paint();
     }
   }
 

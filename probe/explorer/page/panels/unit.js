@@ -2,11 +2,14 @@
 
 import { make, visible } from "../view.js";
 import { isOvertaken } from "../api.js";
+import { focusPanel, redraw } from "../charts/redraw.js";
 import { answersOf, profileOf } from "../facts/answers.js";
+import { Heading } from "../facts/heading.js";
 import { distributionOf, extremesOf, gatesOf, memoryOf, writtenByOf } from "../facts/quick.js";
 import { nearestOf, weightsOf } from "../facts/weights.js";
 
 const SETTLED_MS = 150; // after another unit was chosen: more may follow
+const STALE_MS = 300; // for which what is known of the unit before stays, so that nothing flickers
 const MOST_KEPT = 16; // units whose answers are kept
 
 /** The parts of the panel from top to bottom: what the server calls each, its heading, and what shows it. */
@@ -31,16 +34,17 @@ class UnitPanel {
   #asked = ""; // the unit that is shown, or will be
   #profiled = ""; // and the labels that it is shown beside
   #timer = 0;
+  #hiding = 0;
   #kept = new Map(); // answers, by unit
 
   constructor(app) {
     this.app = app;
-    this.heading = make("h2", "", {}, "Unit");
+    this.heading = new Heading(app, "Unit");
     this.gates = make("p", "unit-gates");
     this.stage = make("p", "muted stage", { role: "status" });
     this.progress = make("progress", "", { hidden: true, "aria-label": "Asking about the unit", max: 1, value: 0 });
     this.parts = new Map(PARTS.map(([name, title]) => [name, make("section", `unit-part unit-${name}`, { hidden: true, "aria-label": title })]));
-    this.element = make("div", "panel-unit", {}, this.heading, this.gates, this.stage, this.progress, make("div", "unit-parts", {}, ...this.parts.values()));
+    this.element = make("div", "panel-unit", {}, this.heading.element, this.gates, this.stage, this.progress, make("div", "unit-parts", {}, ...this.parts.values()));
     app.on("unit", () => this.#settle());
     app.on("recordings", () => this.#settle());
     app.on("labels", () => this.#profile());
@@ -81,6 +85,7 @@ class UnitPanel {
     } catch (error) {
       if (isOvertaken(error)) return void (this.#asked = this.#asked === key ? "" : this.#asked);
       this.stage.textContent = error.message;
+      this.#hideStale();
     }
     if (!signal.aborted) this.progress.hidden = true;
   }
@@ -94,13 +99,24 @@ class UnitPanel {
   #begin(key) {
     this.#asked = key;
     this.#profiled = "";
-    this.heading.textContent = visible(this.app.unit);
-    this.gates.replaceChildren();
+    this.heading.show(visible(this.app.unit));
+    redraw(this.gates, []);
     this.stage.textContent = "";
     this.progress.hidden = true;
     for (const part of this.parts.values()) part.classList.add("stale");
+    clearTimeout(this.#hiding);
+    this.#hiding = setTimeout(() => this.#hideStale(), STALE_MS);
     const kept = this.#kept.get(key);
     if (kept) kept.messages.forEach((message) => this.#show(message));
+  }
+
+  /** Hide what is of the unit before. */
+  #hideStale() {
+    for (const part of this.parts.values()) {
+      if (!part.classList.contains("stale")) continue;
+      if (part.contains(document.activeElement)) focusPanel(part);
+      part.hidden = true;
+    }
   }
 
   #keep(key, kept) {
@@ -119,11 +135,11 @@ class UnitPanel {
   }
 
   #show({ result, gates, ...facts }) {
-    if (gates) this.gates.replaceChildren(...gatesOf(this.app, gates));
+    if (gates) redraw(this.gates, gatesOf(this.app, gates));
     for (const [name, title, show] of PARTS) {
-      const told = { ...facts, ...result }[name];
-      if (!told || !show) continue;
-      this.#fill(name, title, told.sentence && Object.keys(told).length === 1 ? [make("p", "muted", {}, told.sentence)] : show(this.app, told));
+      const answer = { ...facts, ...result }[name];
+      if (!answer || !show) continue;
+      this.#fill(name, title, answer.sentence && Object.keys(answer).length === 1 ? [make("p", "muted", {}, answer.sentence)] : show(this.app, answer));
     }
     if (facts.written_by) this.stage.textContent = STAGES.nearest;
     if (facts.nearest) this.stage.textContent = STAGES.answers;
@@ -131,7 +147,7 @@ class UnitPanel {
 
   #fill(name, title, content) {
     const part = this.parts.get(name);
-    part.replaceChildren(make("h3", "", {}, title), ...content);
+    redraw(part, [make("h3", "", {}, title), ...content]);
     part.classList.remove("stale");
     part.ariaLabel = title;
     part.hidden = false;
@@ -146,11 +162,12 @@ class UnitPanel {
     if (!this.#isOpen || key === this.#profiled) return;
     this.#profiled = key;
     const part = this.parts.get("profile");
+    const isEmpty = part.hidden || !part.childElementCount;
     part.hidden = !labels;
     if (!labels) return void app.abort("unit-profile");
     const signal = app.latest("unit-profile");
-    const title = `Beside ${visible(labels.name)}`;
-    if (part.hidden || !part.childElementCount) this.#fill("profile", title, [make("p", "muted", {}, "…")]);
+    const title = `Compared with ${visible(labels.name)}`;
+    if (isEmpty) this.#fill("profile", title, [make("p", "muted", {}, "…")]);
     part.classList.add("stale");
     try {
       const question = { recording: app.recording, unit: app.unit, labels: labels.id };
