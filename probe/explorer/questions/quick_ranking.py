@@ -13,7 +13,7 @@ from probe.explorer.sidecar.stretches import stretches
 N_SAMPLED = 100_000
 """Rows of a long text that are counted."""
 
-_STRETCH = 1024
+_STRETCH = 4096  # a page of memory, which is what is read of a mapped file at least
 _UNITS_AT_ONCE = 64
 _N_LEVELS = 255
 _OF_TRUE, _OF_NEITHER = 256, 512  # where the counts of characters labelled True begin, and those without a label
