@@ -375,6 +375,8 @@ def test_what_the_model_loses_without_the_unit_is_measured_when_that_is_asked(
     status, out, err = run(*words, "--json")
     assert status == 0, err
     check_losses(opened, rows(out))
+    width, room = opened.run("() => ['.losses', '.ablation'].map((name) => document.querySelector(name).scrollWidth)")
+    assert width <= room
     assert "1/hidden/3: " in opened.said(".ablation-answer")
     opened.run("() => app.showUnit('1/hidden/4')")
     opened.wait("!document.querySelector('.ablation').dataset.measured")
@@ -393,11 +395,11 @@ def shown(*values: float | None) -> Any:
 
 
 def check_losses(opened: LivePage, answers: list[dict[str, Any]]) -> None:
-    losses = opened.page.locator(".losses tbody tr")
+    losses = opened.page.locator(".losses tbody")
     assert losses.count() == len(answers) == 6
     for number, row in enumerate(answers):
         name, effect, matched, p = losses.nth(number).locator("th, td").all_inner_texts()
-        assert name.split("\n")[0] == row["where"]
+        assert name.startswith(row["where"])
         value, ends = effect.split("\n")
         assert numbers(ends) == shown(row["low"], row["high"])
         assert numbers(value) + numbers(matched) == shown(row["effect"], row["matched"])
@@ -427,6 +429,8 @@ def test_axe_has_nothing_to_say_of_both_panels(open_page: Open, theme: Theme) ->
     assert results.violations_count == 0, results.generate_report()
     opened.run("() => app.state.set({ panel: 'steer', steerAt: 0.5 })")
     opened.wait("!document.querySelector('.pair').hidden")
+    opened.page.get_by_role("button", name="Measure", exact=True).click()
+    wait_until(opened.page, "document.querySelector('.ablation').dataset.measured")
     opened.ready()
     results = axe.Axe().run(opened.page)
     assert results.violations_count == 0, results.generate_report()

@@ -87,7 +87,7 @@ export class Ablation {
 
   #show({ rows, findings, notes, n_chars: nChars, n_matched: nMatched, predicted_characters: predicted, command }) {
     const heads = ["loss", "matched", "p"].map((text) => make("th", "number", { scope: "col" }, text));
-    const table = make("table", "losses", {}, make("thead", "", {}, make("tr", "", {}, make("th", "", { scope: "col" }, "where"), ...heads)), make("tbody", "", {}, ...rows.map(rowOf)));
+    const table = make("table", "losses", {}, make("thead", "", {}, make("tr", "", {}, ...heads)), ...rows.map(rowOf));
     const about = [
       `Nats per character, on ${grouped(nChars)} characters; above 0, the model predicts worse without the unit.`,
       nMatched ? `matched: the mean of ${grouped(nMatched)} other units of the site that vary as much, held in the same way; p: how often one like these would differ from them as much.` : "",
@@ -110,6 +110,8 @@ export class Ablation {
 
 function rowOf({ where, n_chars: nChars, effect, low, high, matched, p }) {
   const ends = hasValue(low) ? `${signed(low)} to ${signed(high)}` : "no interval";
-  const name = make("th", "", { scope: "row", title: `${grouped(nChars)} characters` }, where, make("span", "ends muted", {}, PLACES[where] ?? ""));
-  return make("tr", "", {}, name, make("td", "number effect", {}, signed(effect), make("span", "ends muted", {}, ends)), make("td", "number matched", {}, signed(matched)), make("td", "number p", {}, hasValue(p) ? smallText(p) : "–"));
+  const name = make("th", "measure", { scope: "rowgroup", colSpan: 3, title: `${grouped(nChars)} characters` }, where, make("span", "place muted", {}, ` ${PLACES[where] ?? ""}`));
+  const loss = make("td", "number effect", {}, signed(effect), make("span", "ends muted", {}, ends));
+  const values = make("tr", "", {}, loss, make("td", "number matched", {}, signed(matched)), make("td", "number p", {}, hasValue(p) ? smallText(p) : "–"));
+  return make("tbody", "", {}, make("tr", "", {}, name), values);
 }
