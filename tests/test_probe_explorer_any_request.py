@@ -55,6 +55,7 @@ ASKED: dict[Route, dict[str, Any]] = {
     ("POST", "/api/hold"): {"recording": 0, "unit": "0/cell/1"},
     ("POST", "/api/direction"): {"recording": 0, "hypothesis": "in_quotes", "probe": "", "site": "1/hidden"},
     ("POST", "/api/steer"): {"recording": 0, **STEERED},
+    ("POST", "/api/ablate"): {"recording": 0, "unit": "0/cell/1", "labels": LABELS, "chars": 400, "matched": 2},
     ("POST", "/api/commands"): SHOWN,
     ("POST", "/api/save"): SHOWN | {"format": "svg"},
     ("POST", "/api/quiz"): {"recording": 0, "list": "ours", "seed": 1},
@@ -66,7 +67,7 @@ ASKING = [route for route in ASKED if route[0] != "GET"]
 STREAMS = [
     route for route in ASKED
     if route[1] in ("/api/rank", "/api/selection", "/api/selection/elsewhere", "/api/unit", "/api/unit/profile",
-                    "/api/direction", "/api/steer", "/api/quiz", "/api/quiz/guess")
+                    "/api/direction", "/api/steer", "/api/ablate", "/api/quiz", "/api/quiz/guess")
 ]  # fmt: skip
 REFUSED = {400, 404, 409, 413}
 

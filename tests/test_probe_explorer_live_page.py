@@ -1,6 +1,7 @@
 """The panels Try and Steer in Chromium, on a real server: what is shown is what the model says."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from commands import Command, rows
 from explorer_clients import Client, explored
 from explorer_live_pages import LivePage, live_pages
 from explorer_models import recorded_model
-from explorer_pages import CHROMIUM
+from explorer_pages import CHROMIUM, wait_until
 from test_probe_explorer_live import TEXT, UNIT, levels_of
 
 from probe.explorer.server import page_files
@@ -384,6 +385,57 @@ def test_what_is_out_of_range_is_said_in_a_sentence(open_page: Open) -> None:
     assert opened.page.locator(".pair").is_hidden()
 
 
+def test_what_the_model_loses_without_the_unit_is_measured_when_that_is_asked(
+    open_page: Open, client: Client, run: Command
+) -> None:
+    """With the numbers that the command prints, which stands beside them."""
+    opened = open_page("#u=1/hidden/3&panel=steer")
+    button = opened.page.get_by_role("button", name="Measure", exact=True)
+    opened.wait("document.querySelector('.ablation p').textContent.includes('type one above')")
+    assert button.is_disabled()
+    opened.run("() => app.ask('in_quotes')")
+    opened.wait("!document.querySelector('.ablation .button').disabled")
+    assert not [url for url in opened.requests if url.endswith("/api/ablate")]
+    button.focus()
+    opened.page.keyboard.press("Enter")
+    wait_until(opened.page, "document.querySelector('.ablation').dataset.measured === '1/hidden/3'")
+    program, *words = shlex.split(opened.said(".ablation .command"))
+    assert program == "probe"
+    status, out, err = run(*words, "--json")
+    assert status == 0, err
+    check_losses(opened, rows(out))
+    width, room = opened.run("() => ['.losses', '.ablation'].map((name) => document.querySelector(name).scrollWidth)")
+    assert width <= room
+    assert "1/hidden/3: " in opened.said(".ablation-answer")
+    opened.run("() => app.showUnit('1/hidden/4')")
+    opened.wait("!document.querySelector('.ablation').dataset.measured")
+    assert opened.page.locator(".losses").count() == 0
+    opened.run("() => app.ask('position_in_line')")
+    opened.wait("document.querySelector('.ablation .message').textContent.includes('is not True or False')")
+    assert button.is_disabled()
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"[-+]?\d+\.\d+", text.replace("−", "-"))]
+
+
+def shown(*values: float | None) -> Any:
+    return pytest.approx([value for value in values if value is not None], abs=0.000051 + 1e-5)
+
+
+def check_losses(opened: LivePage, answers: list[dict[str, Any]]) -> None:
+    losses = opened.page.locator(".losses tbody")
+    assert losses.count() == len(answers) == 6
+    for number, row in enumerate(answers):
+        name, effect, matched, p = losses.nth(number).locator("th, td").all_inner_texts()
+        assert name.startswith(row["where"])
+        value, ends = effect.split("\n")
+        assert numbers(ends) == shown(row["low"], row["high"])
+        assert numbers(value) + numbers(matched) == shown(row["effect"], row["matched"])
+        if row["p"] is not None:
+            assert p == "< 0.001" if row["p"] < 0.001 else float(p) == pytest.approx(row["p"], abs=0.00051)
+
+
 def test_both_panels_are_accessible(open_page: Open) -> None:
     """Every field has a name, and everything is reached by the keyboard."""
     opened = open_page(try_at(TEXT))
@@ -426,6 +478,8 @@ def test_axe_has_nothing_to_say_of_both_panels(open_page: Open, theme: Theme) ->
     assert results.violations_count == 0, results.generate_report()
     opened.run("() => app.state.set({ panel: 'steer', steerAt: 0.5 })")
     opened.wait("!document.querySelector('.pair').hidden")
+    opened.page.get_by_role("button", name="Measure", exact=True).click()
+    wait_until(opened.page, "document.querySelector('.ablation').dataset.measured")
     opened.ready()
     results = axe.Axe().run(opened.page)
     assert results.violations_count == 0, results.generate_report()

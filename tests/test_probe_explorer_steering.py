@@ -17,7 +17,7 @@ from activations.units import Site
 from analyses.causes.directions import mean_difference
 from analyses.errors import AnalysisError
 from analyses.session import Session
-from probe.explorer.questions.steering import added_direction, continuations, hold_range
+from probe.explorer.questions.causes.steering import added_direction, continuations, hold_range
 from probe.steering import WritingOptions
 from probe.viewer.scales import Scale
 

@@ -24,10 +24,33 @@ BUNDLED_SHA256 = "638adecf77cb0b498232882261f864e936c00b8baaa669b42ad6b350bad9d3
 _PATIENCE_S = 0.1  # between two looks whether somebody still waits
 
 
+class _Copies:
+    """A copy of the model of each recording, all of which are used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._copies: dict[str, AnyModel] = {}
+
+    @contextmanager
+    def one_of(self, model: AnyModel, key: str, wait: Callable[[], object]) -> Iterator["CharRNN"]:
+        """Let a thread use the copy of a model, which is made at the first time; see `HeldModel.writing`."""
+        while not self._lock.acquire(timeout=_PATIENCE_S):
+            wait()
+        try:
+            if key not in self._copies:
+                self._copies[key] = deepcopy(model)
+            copy = ours(self._copies[key])
+            with one_thread_each():  # of steps so small, several threads would spend their time waiting for each other
+                yield copy
+        finally:
+            self._lock.release()
+
+
 class HeldModel:
     """The model that is named at the start, or the bundled one for recordings of it. Threads may share it.
 
-    There are two copies: one reads what is typed, at once, and the other writes while it is steered, which takes long.
+    There are three copies: one reads what is typed, at once; one writes while it is steered, which takes long; and one
+    reads the whole text while a unit is held, which takes longer.
 
     Attributes:
         path: The file that was named; None if there was none.
@@ -40,14 +63,19 @@ class HeldModel:
             path: Its file; None is the bundled model, which only recordings of it can use.
         """
         self.path = path
-        self._loading, self._reading, self._writing = Lock(), Lock(), Lock()
+        self._loading, self._reading = Lock(), Lock()
         self._loaded: AnyModel | None = None
         self._reader: dict[str, AnyModel] = {}
-        self._writer: dict[str, AnyModel] = {}
+        self._writer, self._measured = _Copies(), _Copies()
 
     def is_there(self, model_sha256: str) -> bool:
         """Tell whether there should be the model of this hash, without loading it; `check` may find another one."""
         return self.path is not None or model_sha256 == BUNDLED_SHA256
+
+    @property
+    def file(self) -> Path:
+        """The file that commands name: the one that was named, or the bundled one."""
+        return self.path or Path(str(files("probe.data").joinpath(_BUNDLED)))
 
     def check(self, recording: Recording) -> AnyModel:
         """Return the model of a recording, to look at what it is; it is not to be run.
@@ -83,17 +111,22 @@ class HeldModel:
         Raises:
             RequestError: If there is none, or it is one of the user's own.
         """
-        model, key = self.check(recording), str(recording.path)
-        while not self._writing.acquire(timeout=_PATIENCE_S):
-            wait()
-        try:
-            if key not in self._writer:
-                self._writer[key] = deepcopy(model)
-            copy = ours(self._writer[key])
-            with one_thread_each():  # of steps so small, several threads would spend their time waiting for each other
-                yield copy
-        finally:
-            self._writing.release()
+        with self._writer.one_of(self.check(recording), str(recording.path), wait) as model:
+            yield model
+
+    @contextmanager
+    def measured(self, recording: Recording, wait: Callable[[], object]) -> Iterator["CharRNN"]:
+        """Let one thread measure what a copy of the model of a recording loses by a change; see `writing`.
+
+        Args:
+            recording: The recording.
+            wait: Called again and again while another thread uses it; what it raises ends the waiting.
+
+        Raises:
+            RequestError: If there is none, or it is one of the user's own.
+        """
+        with self._measured.one_of(self.check(recording), str(recording.path), wait) as model:
+            yield model
 
     def _model_of(self, recording: Recording) -> AnyModel:
         from activations.reading.rereading import model_of

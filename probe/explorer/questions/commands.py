@@ -65,6 +65,12 @@ def spelled(shown: Shown) -> list[Spelled]:
     return commands
 
 
+def ablation_command(recording: Path, model: Path, hypothesis: str, unit: str) -> str:
+    """Return the command that measures what a model loses without a unit, as a line for the shell."""
+    words = ["ablate", *_hypothesis(hypothesis), _path(recording), "--units", unit, "--model", _path(model)]
+    return _line(words)
+
+
 def _ranking(shown: Shown) -> Spelled:
     words = ["rank", *_hypothesis(shown.hypothesis), _path(shown.recordings[0]), "--top", str(N_SHOWN)]
     lines = [

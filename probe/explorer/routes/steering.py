@@ -1,4 +1,4 @@
-"""Routes of steering: the values at which units can be held, directions, and what a model writes then."""
+"""Routes of steering: at what units can be held, directions, what a model writes then, and what it loses without."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -10,11 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from activations.value_ranges import value_range
+from analyses.targets.labelling import target_of_labels
 from hypotheses.registry import get
 from probe.explorer.exploration import Exploration
 from probe.explorer.guarding import body_of
 from probe.explorer.held_model import ours
-from probe.explorer.requests import RequestError
+from probe.explorer.questions.commands import ablation_command
+from probe.explorer.requests import MOST_SPELLED_CHARS, RequestError
 from probe.explorer.routes.bodies import Body
 from probe.explorer.routes.trying import recorded
 from probe.explorer.streams import Endpoint, Job, Jobs
@@ -27,6 +29,7 @@ Line = dict[str, Any]
 _MOST_KEPT = 32  # directions
 _MOST_PROMPT_CHARS = 2_000
 _MOST_TEXTS, _MOST_LENGTH, _MOST_MATCHED, _MOST_SEED = 100, 1_000, 20, 1 << 31
+_FEWEST_READ, _MOST_READ, _MOST_BESIDE = 200, 100_000, 100  # characters, and matched units, of an ablation
 _FACTOR = 4.0  # to either side, where the units have no range
 
 
@@ -68,6 +71,18 @@ class SteerRequest:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class AblateRequest:
+    """Which unit is held while the model reads, and by which labels its loss is compared; how these are spelled."""
+
+    recording: int
+    unit: str
+    labels: str
+    hypothesis: str
+    n_chars: int
+    n_matched: int
+
+
 def endpoints(exploration: Exploration, jobs: Jobs) -> Mapping[tuple[str, str], Endpoint]:
     """Return the endpoints of steering, by their methods and paths.
 
@@ -89,7 +104,16 @@ def endpoints(exploration: Exploration, jobs: Jobs) -> Mapping[tuple[str, str], 
         wanted = steer_request(await body_of(request.receive))
         return jobs.stream(lambda job: steered(exploration, directions, wanted, job))
 
-    return {("POST", "/api/hold"): hold, ("POST", "/api/direction"): direction, ("POST", "/api/steer"): steer}
+    async def ablate(request: Request) -> Response:
+        wanted = ablate_request(await body_of(request.receive))
+        return jobs.stream(lambda job: ablated(exploration, wanted, job))
+
+    return {
+        ("POST", "/api/hold"): hold,
+        ("POST", "/api/direction"): direction,
+        ("POST", "/api/steer"): steer,
+        ("POST", "/api/ablate"): ablate,
+    }
 
 
 # ---- What is asked
@@ -131,6 +155,19 @@ def steer_request(body: bytes) -> SteerRequest:
     )
 
 
+def ablate_request(body: bytes) -> AblateRequest:
+    """Read a request to measure what the model loses without a unit."""
+    fields = Body(body, "recording", "unit", "labels", "hypothesis", "chars", "matched")
+    return AblateRequest(
+        recording=fields.whole("recording"),
+        unit=fields.text("unit"),
+        labels=fields.text("labels"),
+        hypothesis=fields.text("hypothesis", MOST_SPELLED_CHARS, default="").strip(),
+        n_chars=fields.whole("chars", _FEWEST_READ, _MOST_READ, default=20_000),
+        n_matched=fields.whole("matched", 0, _MOST_BESIDE, default=20),
+    )
+
+
 def _added(fields: Body) -> Added:
     hypothesis, probe = fields.text("hypothesis", default=""), fields.text("probe", default="")
     if bool(hypothesis.strip()) == bool(probe):
@@ -147,7 +184,7 @@ def held_range(exploration: Exploration, number: int, name: str) -> Line:
     Raises:
         RequestError: If there is no such unit, or no model that can be steered.
     """
-    from probe.explorer.questions.steering import hold_range
+    from probe.explorer.questions.causes.steering import hold_range
 
     explored = exploration.recording(number)
     unit = explored.unit(name)
@@ -170,7 +207,7 @@ class Directions:
             HypothesisError: If there is no such hypothesis.
             AnalysisError: If it is not True or False, or never changes.
         """
-        from probe.explorer.questions.steering import added_direction
+        from probe.explorer.questions.causes.steering import added_direction
 
         if added.probe:
             if added.probe not in self._exploration.probes:
@@ -208,7 +245,7 @@ class Directions:
 
 def steered(exploration: Exploration, directions: Directions, wanted: SteerRequest, job: Job) -> Line:
     """Return what a model writes with a change and without; the same without matched changes is said first."""
-    from probe.explorer.questions.steering import continuations
+    from probe.explorer.questions.causes.steering import continuations
 
     recording = recorded(exploration.recording(wanted.recording))
     measured = [get(wanted.measured, files=exploration.files)] if wanted.measured.strip() else []
@@ -232,3 +269,25 @@ def steered(exploration: Exploration, directions: Directions, wanted: SteerReque
             return quick
         job.part({"quick": quick})
         return written(wanted.n_matched)
+
+
+def ablated(exploration: Exploration, wanted: AblateRequest, job: Job) -> Line:
+    """Return how much worse the model predicts without a unit, and the command that prints the same."""
+    from probe.explorer.questions.causes.ablating import loss_without
+
+    explored = exploration.recording(wanted.recording)
+    unit, session = explored.unit(wanted.unit), explored.session
+    labelled = exploration.labelled(wanted.labels, session)
+    target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
+    with exploration.held.measured(recorded(explored), lambda: job.progress(0, 1)) as model:
+        loss = loss_without(
+            recorded(explored),
+            model,
+            unit,
+            target,
+            n_chars=wanted.n_chars,
+            n_matched=wanted.n_matched,
+            progress=job.progress,
+        )
+    spelled = wanted.hypothesis or labelled.hypothesis
+    return loss.as_json() | {"command": ablation_command(explored.path, exploration.held.file, spelled, wanted.unit)}

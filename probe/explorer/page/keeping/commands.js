@@ -123,7 +123,7 @@ export class Commands {
 }
 
 /** Copy a text; where the browser has no clipboard for pages, as away from localhost, by a field that is selected. */
-async function copied(text) {
+export async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

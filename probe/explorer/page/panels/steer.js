@@ -2,7 +2,8 @@
 
 import { make, numberText, visible } from "../view.js";
 import { isOvertaken } from "../api.js";
-import { SteeredTexts } from "./steered_texts.js";
+import { Ablation } from "../steering/ablation.js";
+import { SteeredTexts } from "../steering/steered_texts.js";
 
 const SETTLED_MS = 250; // after the slider has moved
 const N_STEPS = 200; // of the slider
@@ -35,8 +36,9 @@ class Steering {
     state.define("steerTexts", { key: "texts", kind: "whole", initial: 10 });
     this.message = make("p", "message", { role: "status" });
     this.texts = new SteeredTexts();
+    this.ablation = new Ablation(app);
     this.progress = make("progress", "", { hidden: true, "aria-label": "Writing", max: 1, value: 0 });
-    this.work = make("div", "steer-work", { hidden: true }, this.#controls(), this.progress, this.texts.element);
+    this.work = make("div", "steer-work", { hidden: true }, this.#controls(), this.progress, this.texts.element, this.ablation.element);
     const about = "The model goes on from the prompt twice with the same random numbers: as it is, and changed at every character.";
     this.element = make("div", "panel-steer", {}, make("h2", "", {}, "Steer"), make("p", "muted", {}, about), this.message, this.work);
     for (const name of ["unit", "hypothesis", "steerBy", "steerSite", "steerAt", "steerPrompt", "steerSeed", "steerTexts", "back"]) app.on(name, () => this.#settle());
@@ -75,6 +77,7 @@ class Steering {
 
   async show() {
     this.#isOpen = true;
+    this.ablation.update();
     await this.#findModel();
     this.#settle(0);
     if (this.#waitsForLabels) setTimeout(() => this.#onLabels(), LABELS_MS);

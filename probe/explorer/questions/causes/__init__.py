@@ -1,0 +1,1 @@
+"""What the page asks of the model while it is changed: what it writes, and what it loses."""
