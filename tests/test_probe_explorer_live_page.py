@@ -267,6 +267,7 @@ def test_what_is_shown_and_typed_belongs_to_the_recording_and_the_text(
         opened.wait("document.querySelector('.panel-try .message').textContent === 'not now'")
         assert set(drawn(opened, "unit")) == {"transparent"}
         opened.run("() => app.openPanel('steer')")
+        opened.wait("!document.querySelector('.steer-work').hidden")
         prompt = opened.page.get_by_label("Prompt")
         prompt.press_sequentially("abc")
         opened.run("() => app.state.set({ steerSeed: 3 })")
