@@ -21,7 +21,7 @@ from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
 from analyses.errors import AnalysisError
-from analyses.levels.columns import REMEMBERED_BYTES, LevelReader
+from analyses.levels.columns import DEFAULT_LIMITS, REMEMBERED_BYTES, LevelReader, ReadingLimits
 from analyses.threads import ReentrantLock, one_thread_each
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class Session(NamedActivations):
         memory_bytes: The most memory that the cache may take.
     """
 
-    def __init__(self, source: AnySource, *, memory_bytes: int = REMEMBERED_BYTES) -> None:
+    def __init__(
+        self, source: AnySource, *, memory_bytes: int = REMEMBERED_BYTES, limits: ReadingLimits = DEFAULT_LIMITS
+    ) -> None:
         """Start a session for a source.
 
         Args:
@@ -60,6 +62,7 @@ class Session(NamedActivations):
             memory_bytes: The most memory that the cache may take. Levels take two
                 bytes for each unit and character, and are remembered if those of all units fit; with less memory the
                 results are the same.
+            limits: What is read and counted together.
 
         Raises:
             ActivationError: If there is no recording at a path, or it cannot be read.
@@ -79,6 +82,7 @@ class Session(NamedActivations):
                 "the rows of this recording are tokens, and not characters; analyses of tokens are not built yet"
             )
         self.memory_bytes = memory_bytes
+        self._limits = limits
         self._reading_lock = _LIVE_LOCK if self.source.is_live else ReentrantLock()
         self._n_questions, self._lock = 0, Lock()
 
@@ -126,7 +130,7 @@ class Session(NamedActivations):
         if (levels := self._levels) is None or self._interventions != interventions:
             with self._reading_lock.held():  # a live model may have to read some of the text for the number types
                 levels = self._levels if self._interventions == interventions else None
-                levels = self._levels = levels or LevelReader(self, self.memory_bytes, self._reading_lock)
+                levels = self._levels = levels or LevelReader(self, self.memory_bytes, self._reading_lock, self._limits)
                 self._interventions = interventions
         return levels
 

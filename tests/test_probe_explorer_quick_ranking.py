@@ -97,7 +97,7 @@ def test_quick_rows_have_their_order_from_training_and_their_score_from_held_out
             site: np.stack([scales.levels(Unit(site, index)) for index in range(n_units)])
             for site, n_units in sites.items()
         }
-        rows = quick_rows(levels, labels, 9)
+        rows = quick_rows(list(sites), lambda site, rows: (levels[site], list(rows)), labels, 9)
         ranking = rank(session, labels, sites=list(sites), shifts=0, n_intervals=0).rows(9)
     assert [row["unit"] for row in rows][:3] == [row["unit"] for row in ranking][:3]
     all_rows = labels.all_rows
@@ -113,20 +113,24 @@ def test_quick_rows_have_their_order_from_training_and_their_score_from_held_out
         assert row["held_out_auc"] == pytest.approx(held_out if train >= 0.5 else 1 - held_out, abs=1e-12)
 
 
-def test_the_quick_look_is_from_the_levels_beside_the_recording_once_they_are_there(
+def test_the_quick_look_is_the_same_with_the_levels_beside_the_recording_and_without(
     planted: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "activations.h5"
     path.symlink_to(planted)
-    with explored(path, sidecar_bytes=1 << 30) as client:
-        until = time.monotonic() + 60
-        while client.get("/api/facts").json["recordings"][0]["sidecar"]["state"] != "ready":
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        labels = client.post("/api/labels", {"recording": 0, "hypothesis": "in_comment"}).json["id"]
-        lines = client.post("/api/rank", {"recording": 0, "labels": labels}).lines
-    [quick] = [line["quick"] for line in lines if "quick" in line]
-    best = lines[-1]["result"]["rows"][0]
-    assert set(quick[0]) == {"unit", "held_out_auc", "direction"}
-    assert quick[0]["unit"] == best["unit"] == str(PLANTED["in_comment"])
-    assert quick[0]["held_out_auc"] == pytest.approx(best["held_out_auc"], abs=0.01)
+    looks = []
+    for sidecar_bytes, state in ((0, "none"), (1 << 30, "ready")):
+        with explored(path, sidecar_bytes=sidecar_bytes) as client:
+            until = time.monotonic() + 60
+            while client.get("/api/facts").json["recordings"][0]["sidecar"]["state"] != state:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            labels = client.post("/api/labels", {"recording": 0, "hypothesis": "in_comment"}).json["id"]
+            lines = client.post("/api/rank", {"recording": 0, "labels": labels}).lines
+        [quick] = [line["quick"] for line in lines if "quick" in line]
+        looks.append(quick)
+        best = lines[-1]["result"]["rows"][0]
+        assert set(quick[0]) == {"unit", "held_out_auc", "direction"}
+        assert quick[0]["unit"] == best["unit"] == str(PLANTED["in_comment"])
+        assert quick[0]["held_out_auc"] == pytest.approx(best["held_out_auc"], abs=0.01)
+    assert looks[0] == looks[1]

@@ -19,6 +19,7 @@ from activations.recordings.recording import Recording
 from activations.site_names import select_units
 from activations.units import Unit
 from analyses.causes.directions import probe_direction
+from analyses.levels.columns import ReadingLimits
 from analyses.session import Session
 from analyses.targets.labelling import target_of_labels
 from hypotheses.registry import registered
@@ -46,6 +47,7 @@ from probe.viewer.page.tiles import cells_tile, header_of_corpus, n_tiles, text_
 
 Levels = NDArray[np.uint8]
 _REMEMBERED_BYTES = 96 << 20  # by the sessions of all recordings together
+_LIMITS = ReadingLimits(whole_bytes=1 << 27, statistic_bytes=1 << 27)  # of one question
 
 
 class Track(Protocol):
@@ -321,10 +323,10 @@ class Exploration:
             progress: Called with the amount done and the total.
         """
         recording = self.recording(wanted.recording)
-        session, levels_of = recording.session, recording.levels.site_levels
+        session, levels_at = recording.session, recording.levels.levels_at
         labelled = self.labelled(wanted.labels, session)
         target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
-        return rank_labels(session, target, sites=wanted.sites, levels_of=levels_of, say=part, progress=progress)
+        return rank_labels(session, target, sites=wanted.sites, levels_at=levels_at, say=part, progress=progress)
 
     def recording(self, number: int) -> ExploredRecording:
         """Return the recording of a number.
@@ -410,7 +412,9 @@ def opened(
         recordings = []
         for path, name in zip(paths, names, strict=True):
             recording = stack.enter_context(Recording(path))
-            session = stack.enter_context(Session(recording, memory_bytes=_REMEMBERED_BYTES // len(paths)))
+            session = stack.enter_context(
+                Session(recording, memory_bytes=_REMEMBERED_BYTES // len(paths), limits=_LIMITS)
+            )
             sidecar = None if sidecar_bytes == 0 else stack.enter_context(_started(session, sidecar_bytes))
             recordings.append(ExploredRecording(session, recording, UnitLevels(session, sidecar), name=name))
         yield Exploration(recordings, files=files, model=model, probes=probes, version=version)

@@ -172,6 +172,17 @@ class UnitLevels:
             self.sidecar.drop(site, stored)
             return None
 
+    def levels_at(self, site: Site, rows: Sequence[slice]) -> tuple[Levels, list[slice]]:
+        """Return (n_units, n) levels of a site that have some stretches of rows, and where they have them.
+
+        Nothing is copied where the sidecar has the site; else the stretches are read, and follow one another.
+        """
+        stored = self.site_levels(site)
+        if stored is not None:
+            return stored, list(rows)
+        levels = self.sampled_levels(site, rows)
+        return levels, [slice(0, levels.shape[1])]
+
     def sampled_levels(self, site: Site, rows: Sequence[slice]) -> Levels:
         """Return (n_units, n_sampled) levels of a site at some stretches of rows, one after another."""
         stored = self.site_levels(site)

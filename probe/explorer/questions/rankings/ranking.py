@@ -1,10 +1,7 @@
 """The units that respond most to labels: a quick order first, then scores with intervals, as `probe rank` has them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from activations.progress import Progress, no_progress, steps_of
 from activations.site_names import select_sites
@@ -15,7 +12,7 @@ from analyses.session import Session
 from analyses.targets.target import Target
 from probe.explorer.questions.plain_values import plain
 from probe.explorer.questions.rankings.control_scores import control_scores
-from probe.explorer.questions.rankings.quick_rows import quick_rows
+from probe.explorer.questions.rankings.quick_rows import LevelsAt, quick_rows
 
 N_SHOWN = 20
 """Units that are shown; each of them has an interval."""
@@ -25,7 +22,6 @@ _QUICK_SIGNALS = ("hidden", "cell")
 _SHARES = (1, 4, 2)  # of the time, roughly: the first order, the ranking, and what is known without the model
 
 Line = dict[str, Any]
-LevelsOf = Callable[[Site], "NDArray[np.uint8] | None"]
 
 
 def rank_labels(
@@ -33,7 +29,7 @@ def rank_labels(
     labels: Target,
     *,
     sites: str | None = None,
-    levels_of: LevelsOf = lambda site: None,
+    levels_at: LevelsAt | None = None,
     say: Callable[[Line], object] = lambda line: None,
     progress: Progress = no_progress,
 ) -> Line:
@@ -43,10 +39,10 @@ def rank_labels(
         session: A session of the recording.
         labels: The labels of its text.
         sites: The sites whose units are ranked, such as `hidden,1/cell`; None is all.
-        levels_of: Gives the (n_units, n_rows) levels of a site where there are any.
+        levels_at: Gives the levels of a site, see `quick_rows`; None if there are none.
         say: Called with what is known early: first `quick`, the rows of hidden and cell units without intervals and
-            shifts, if these are not all that is asked for, or their levels are there; then `ranking`, the result
-            without controls; then `controls`, those that are known.
+            shifts, from the levels of a sample if labels are binary, and else if these are not all that is asked for;
+            then `ranking`, the result without controls; then `controls`, those that are known.
         progress: Called with the amount done and the total.
 
     Returns:
@@ -60,7 +56,7 @@ def rank_labels(
     """
     chosen = select_sites(session.sites, sites)
     quick_progress, rank_progress, control_progress = steps_of(progress, _SHARES)
-    quick = _quick(session, labels, chosen, levels_of, quick_progress)
+    quick = _quick(session, labels, chosen, levels_at, quick_progress)
     if quick:
         say({"quick": quick})
     ranking = _ranking(session, labels, chosen, rank_progress, n_shifts=N_SHIFTS, n_intervals=N_SHOWN)
@@ -83,14 +79,13 @@ def rank_labels(
     return told | {"controls": controls}
 
 
-def _quick(session: Session, labels: Target, chosen: list[Site], levels_of: LevelsOf, progress: Progress) -> list[Line]:
-    """Return rows of the hidden and cell units, from levels if there are any; none if the ranking is as quick."""
+def _quick(
+    session: Session, labels: Target, chosen: list[Site], levels_at: LevelsAt | None, progress: Progress
+) -> list[Line]:
+    """Return rows of the hidden and cell units; none if there are no such units, or the ranking is as quick."""
     first = [site for site in chosen if site.signal in _QUICK_SIGNALS]
-    if first and labels.kind == "binary":
-        levels: Mapping[Site, NDArray[np.uint8] | None] = {site: levels_of(site) for site in first}
-        there = {site: of_site for site, of_site in levels.items() if of_site is not None}
-        if len(there) == len(first):
-            return quick_rows(there, labels, N_SHOWN)
+    if levels_at is not None and first and labels.kind == "binary":
+        return quick_rows(first, levels_at, labels, N_SHOWN)
     if not first or first == chosen:
         return []
     rows: list[Line] = plain(_ranking(session, labels, first, progress, n_shifts=0, n_intervals=0).rows(N_SHOWN))
