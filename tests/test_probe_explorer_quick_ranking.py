@@ -1,7 +1,10 @@
 """Quick rankings from levels."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from analyses.session import Session
 from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
 from probe.explorer.questions.quick_ranking import quick_aucs, sampled_rows
+from probe.explorer.questions.rankings import ranking as ranking_module
 from probe.explorer.questions.rankings.quick_rows import quick_rows
 from probe.explorer.sidecar.unit_levels import UnitLevels
 
@@ -134,3 +138,25 @@ def test_the_quick_look_is_the_same_with_the_levels_beside_the_recording_and_wit
         assert quick[0]["unit"] == best["unit"] == str(PLANTED["in_comment"])
         assert quick[0]["held_out_auc"] == pytest.approx(best["held_out_auc"], abs=0.01)
     assert looks[0] == looks[1]
+
+
+def test_one_whole_ranking_goes_on_at_a_time(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes all cores and much memory; one that waits is given up as others are."""
+    going_on: list[int] = []
+    n_now = 0
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        nonlocal n_now
+        n_now += 1
+        going_on.append(n_now)
+        time.sleep(0.3)
+        n_now -= 1
+        raise AnalysisError("it is slow")
+
+    monkeypatch.setattr(ranking_module, "rank", slow)
+    with explored(planted, sidecar_bytes=0) as client, ThreadPoolExecutor(2) as threads:
+        labels = client.post("/api/labels", {"recording": 0, "hypothesis": "in_comment"}).json["id"]
+        ask = partial(client.post, "/api/rank", {"recording": 0, "labels": labels})
+        answers = [threads.submit(ask) for _ in range(2)]
+        assert [answer.result().lines[-1]["error"] for answer in answers] == ["it is slow"] * 2
+    assert going_on == [1, 1]

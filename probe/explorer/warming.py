@@ -14,7 +14,8 @@ from typing import cast
 
 from activations.recordings.recording import Recording
 from activations.units import Unit
-from probe.explorer.exploration import Exploration, ExploredRecording
+from probe.explorer.exploration import Exploration
+from probe.explorer.explored_recording import ExploredRecording
 from probe.explorer.streams import ERRORS
 
 Step = Callable[[], object]

@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from probe.explorer.exploration import Exploration, ExploredRecording
+from probe.explorer.exploration import Exploration
+from probe.explorer.explored_recording import ExploredRecording
 from probe.explorer.guarding import body_of
 from probe.explorer.notes import MOST_CHARS, ChangedElsewhereError, ListChange, NotesError, NotesFile, TextChange
 from probe.explorer.questions.commands import Shown, spelled

@@ -15,7 +15,8 @@ from activations.progress import Progress
 from activations.units import Unit
 from analyses.ranking.explaining.one_unit import OneUnit
 from analyses.targets.labelling import target_of_labels
-from probe.explorer.exploration import Exploration, ExploredRecording
+from probe.explorer.exploration import Exploration
+from probe.explorer.explored_recording import ExploredRecording
 from probe.explorer.guarding import body_of
 from probe.explorer.notes import MOST_CHARS, NotesError, NotesFile
 from probe.explorer.questions.quizzing import drawn_unit, guess_score, quiz_question, well_known_units

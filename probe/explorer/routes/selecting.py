@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from activations.progress import steps_of
-from probe.explorer.exploration import Exploration, ExploredRecording
+from probe.explorer.exploration import Exploration
+from probe.explorer.explored_recording import ExploredRecording
 from probe.explorer.guarding import body_of
 from probe.explorer.questions.painted import MOST_SPANS, painted, save_selection, table_of_selection
 from probe.explorer.questions.selecting import against_text, contrast

@@ -15,7 +15,8 @@ from analyses.errors import AnalysisError
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.registry import get
-from probe.explorer.exploration import Exploration, ExploredRecording
+from probe.explorer.exploration import Exploration
+from probe.explorer.explored_recording import ExploredRecording
 from probe.explorer.guarding import body_of
 from probe.explorer.held_model import AnyModel
 from probe.explorer.questions.plain_values import plain, scale_as_json

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from activations.progress import Progress, steps_of
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.many_hypotheses import Targets, all_targets
-from probe.explorer.exploration import Exploration, ExploredRecording
+from probe.explorer.exploration import Exploration
+from probe.explorer.explored_recording import ExploredRecording
 from probe.explorer.guarding import body_of
 from probe.explorer.questions import unit_facts
 from probe.explorer.questions.plain_values import Answer

@@ -1,6 +1,7 @@
 """The units that respond most to labels: a quick order first, then scores with intervals, as `probe rank` has them."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from activations.progress import Progress, no_progress, steps_of
@@ -30,6 +31,7 @@ def rank_labels(
     *,
     sites: str | None = None,
     levels_at: LevelsAt | None = None,
+    alone: Callable[[Progress], AbstractContextManager[object]] = lambda progress: nullcontext(),
     say: Callable[[Line], object] = lambda line: None,
     progress: Progress = no_progress,
 ) -> Line:
@@ -40,6 +42,7 @@ def rank_labels(
         labels: The labels of its text.
         sites: The sites whose units are ranked, such as `hidden,1/cell`; None is all.
         levels_at: Gives the levels of a site, see `quick_rows`; None if there are none.
+        alone: Gives the context in which the whole recording is read.
         say: Called with what is known early: first `quick`, the rows of hidden and cell units without intervals and
             shifts, from the levels of a sample if labels are binary, and else if these are not all that is asked for;
             then `ranking`, the result without controls; then `controls`, those that are known.
@@ -59,7 +62,8 @@ def rank_labels(
     quick = _quick(session, labels, chosen, levels_at, quick_progress)
     if quick:
         say({"quick": quick})
-    ranking = _ranking(session, labels, chosen, rank_progress, n_shifts=N_SHIFTS, n_intervals=N_SHOWN)
+    with alone(rank_progress):
+        ranking = _ranking(session, labels, chosen, rank_progress, n_shifts=N_SHIFTS, n_intervals=N_SHOWN)
     told = {
         "rows": plain(ranking.rows(N_SHOWN)),
         "hypothesis": ranking.hypothesis,
