@@ -21,7 +21,10 @@ from probe.explorer.server import page_files
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe (pip install char-probe[dev])")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
+    pytest.mark.slow,  # Chromium draws the page some twenty times
+]
 Open = Callable[..., ExplorerPage]
 
 

@@ -22,7 +22,10 @@ from probe.viewer.scales import Scale
 from probe.viewer.tracks import guesses_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
+    pytest.mark.slow,  # Chromium draws the page some twenty times
+]
 Open = Callable[..., LivePage]
 
 

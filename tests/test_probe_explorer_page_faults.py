@@ -9,7 +9,10 @@ from explorer_pages import CHROMIUM, ExplorerPage, known_recording, known_text, 
 from explorer_standin import RefusalError, StandIn
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
+    pytest.mark.slow,  # Chromium draws the page some twenty times
+]
 Open = Callable[..., ExplorerPage]
 FOCUSED = "(document.activeElement.dataset.key ?? document.activeElement.className)"
 

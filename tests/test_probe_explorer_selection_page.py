@@ -13,7 +13,10 @@ from explorer_pages import CHROMIUM
 from planting import PLANTED
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
+    pytest.mark.slow,  # Chromium draws the page some twenty times
+]
 Open = Callable[..., AskedPage]
 COMMENT = str(PLANTED["in_comment"])
 

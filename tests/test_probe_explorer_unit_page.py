@@ -17,7 +17,10 @@ from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
+    pytest.mark.slow,  # Chromium draws the page some twenty times
+]
 Open = Callable[..., AskedPage]
 COMMENT = str(PLANTED["in_comment"])
 """1/hidden/5"""
