@@ -482,6 +482,11 @@ def test_hypotheses_are_completed_and_combined(open_page: Open) -> None:
     opened.page.keyboard.type("a+")
     opened.press("Enter")
     opened.wait("app.labelsOf(0)?.name === 'regex:a+'")
+    opened.press("a", "Control+A")
+    opened.page.keyboard.type("in the comment")  # what somebody calls it, who does not know its name
+    assert names.all_inner_texts() == ["in_comment", "/in the comment/"]
+    opened.press("ArrowDown", "Enter")
+    opened.wait("app.labelsOf(0)?.name === 'in_comment'")
 
 
 def test_what_cannot_be_read_is_said_and_the_labels_stay(open_page: Open) -> None:
@@ -553,6 +558,11 @@ def test_the_page_shows_what_the_commands_say(browser: Any, planted: Path, run: 
             assert rows.nth(number).locator(".score").inner_text() == f"{row['held_out_auc']:.3f}"
             interval = "no interval" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
             assert rows.nth(number).locator(".interval-bar").get_attribute("aria-label") == interval
+        [shown] = [row for row in expected if row["unit"] == "1/cell/7"]
+        assert page.locator(".shown-unit").inner_text() == (
+            f"1/cell/7: AUC {shown['held_out_auc']:.3f} ({shown['low']:.3f} to {shown['high']:.3f}), "
+            f"{'higher' if shown['direction'] > 0 else 'lower'} where the label is True"
+        )
         check_controls(page, planted, run)
         with RecordingFile(planted) as recording:
             span = (0, len(recording.corpus))

@@ -6,7 +6,8 @@ import { CompletingBox } from "./completion.js";
 
 const TYPING_MS = 220; // after the last key: then the labels are asked for
 const PATIENCE_MS = 900; // after which it is said what is wrong with what was typed
-const WORD = /[\w.:-]*$/; // that is completed
+const WORDS = /[\w.:-]*(?: +[\w.:-]+)*$/; // that are completed: a name, or what somebody calls it
+const TELLING = 4; // letters of a word that has to be in the name
 
 /** Return the hypothesis that a text means: `/\d+/` and `/\d+` are short for `regex:'\d+'`. */
 export function hypothesisOf(text) {
@@ -20,12 +21,15 @@ export function patternOf(pattern) {
   return `regex:'${pattern.replaceAll("'", "''")}'`;
 }
 
-/** The names that may be meant by the word before the caret; the text as a pattern last. */
+/** The names that may be meant by the words before the caret, such as `position in the line`; the text as a pattern last. */
 export function hypothesisOptions(text, caret, hypotheses) {
-  const word = WORD.exec(text.slice(0, caret))[0];
-  const [before, after] = [text.slice(0, caret - word.length), text.slice(caret)];
-  const names = hypotheses.filter((one) => one.name.includes(word.toLowerCase()) && beginningOf(one) !== word);
-  names.sort((a, b) => Number(b.name.startsWith(word)) - Number(a.name.startsWith(word)));
+  const phrase = WORDS.exec(text.slice(0, caret))[0].trimStart();
+  const [before, after] = [text.slice(0, caret - phrase.length), text.slice(caret)];
+  const words = phrase.toLowerCase().split(/ +/);
+  const needed = words.length > 1 ? words.filter((word) => word.length >= TELLING) : words;
+  const names = hypotheses.filter((one) => needed.every((word) => one.name.includes(word)) && beginningOf(one) !== phrase);
+  const likeness = ({ name }) => words.filter((word) => name.includes(word)).length + Number(name.startsWith(words[0])) / 2;
+  names.sort((a, b) => likeness(b) - likeness(a));
   const options = names.map((one) => ({ value: before + beginningOf(one) + after, label: one.spelling, detail: one.description }));
   const typed = text.trim();
   if (typed && !/^(\/|regex:|labels:)/.test(typed)) options.push({ value: patternOf(typed), label: `/${typed}/`, detail: "every match of this pattern" });

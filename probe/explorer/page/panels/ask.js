@@ -32,9 +32,11 @@ class Ranking {
     this.progress = make("progress", "", { hidden: true, "aria-label": "Ranking the units", max: 1, value: 0 });
     this.stage = make("p", "muted stage", { role: "status" });
     this.warnings = make("ul", "warnings", { hidden: true, "aria-label": "Warnings" });
+    this.shown = make("p", "shown-unit"); // what the row of the unit that is shown says, in words
+    this.sentences = new Map();
     this.table = make("div", "ranking");
     this.controls = make("div", "controls");
-    this.element = make("div", "panel-ask", {}, this.heading.element, this.about, this.stage, this.progress, this.warnings, this.table, this.controls);
+    this.element = make("div", "panel-ask", {}, this.heading.element, this.about, this.stage, this.progress, this.warnings, this.shown, this.table, this.controls);
     app.on("labels", () => this.#settle());
     app.on("unit", () => this.#markUnit());
     this.#explain();
@@ -49,6 +51,8 @@ class Ranking {
   #explain() {
     this.heading.show("Ask");
     this.about.textContent = "Type a hypothesis or a /pattern/ above (a): its labels are drawn over the text, and the units that follow them are listed here.";
+    this.sentences.clear();
+    this.shown.textContent = "";
     this.stage.textContent = "";
     this.#showWarnings([]);
     this.table.replaceChildren();
@@ -143,6 +147,7 @@ class Ranking {
     const table = make("table", "", {}, make("thead", "", {}, head), make("tbody", "", {}, ...body));
     redraw(this.table, [rows.length ? table : make("p", "muted", {}, "no unit could be ranked")]);
     this.table.classList.remove("stale");
+    this.sentences = new Map(rows.map((row) => [row.unit, sentenceOn(row, measure, isQuick)]));
     this.#markUnit();
   }
 
@@ -165,6 +170,7 @@ class Ranking {
   }
 
   #markUnit() {
+    this.shown.textContent = this.sentences.get(this.app.unit) ?? "";
     for (const line of this.table.querySelectorAll("tbody tr")) {
       const isShown = line.dataset.unit === this.app.unit;
       line.classList.toggle("current", isShown);
@@ -186,6 +192,15 @@ class Ranking {
     const about = lines.length ? [make("p", "muted", {}, `${means}what a unit knows is what it adds to these.`)] : [];
     this.controls.replaceChildren(make("h3", "", {}, "Without the model, from"), ...lines, ...about, ...notes);
   }
+}
+
+/** The score of a row with its interval in numbers, and what its sign means. */
+function sentenceOn(row, measure, isQuick) {
+  const { low, high, direction, class: ofClass } = row;
+  const interval = isQuick ? "" : low === null || low === undefined ? ", no interval" : ` (${scoreText(low)} to ${scoreText(high)})`;
+  const where = measure === "r" ? "the label is higher" : `the label is ${ofClass ?? "True"}`;
+  const sign = direction ? `, ${direction > 0 ? "higher" : "lower"} where ${where}` : "";
+  return `${row.unit}: ${measure === "r" ? "r" : "AUC"} ${scoreText(scoreOf(row, measure))}${interval}${sign}`;
 }
 
 /** All scores of a control: one, or that of each class. */

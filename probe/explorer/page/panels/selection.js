@@ -149,7 +149,8 @@ class SelectionPanel {
     const controls = chance.length ? [{ name: "best at random places, at most", held_out: chance.at(-1) }] : [];
     const rows = compared.slice(0, MOST_ROWS).map((row) => this.#rowOf(row, nPassages, controls));
     const heads = [["Unit", ""], ["", ""], ["AUC", "number"], ["95 % interval", "interval"], ["agree", "number"]];
-    redraw(this.table, rows.length ? [tableOf("Units inside what is painted, compared with the text around it", heads, rows)] : []);
+    const heading = make("h3", "", {}, "Compared with the text around");
+    redraw(this.table, rows.length ? [heading, tableOf("Units inside what is painted, compared with the text around it", heads, rows)] : []);
     this.table.classList.remove("stale");
     this.#warn(notes);
     this.notes = notes;
