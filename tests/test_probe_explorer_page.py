@@ -515,7 +515,7 @@ def test_a_question_that_is_overtaken_is_dropped(open_page: Open) -> None:
     opened.run("() => void app.ask('in_quotes')")
     opened.wait("document.querySelector('.panel h2').textContent === 'in_quotes'")
     opened.wait("document.querySelector('.ranking:not(.stale) tbody tr')")
-    assert [url.rpartition("/")[2] for url in opened.aborted] == ["rank"]
+    assert [url.rpartition("/")[2] for url in opened.aborted if "/value?" not in url] == ["rank"]
     stand_in.hold_ranking.set()
     opened.wait("document.querySelector('.controls .control')")
     assert opened.page.locator(".ranking tbody th").first.inner_text() in ("0/cell/5", "0/hidden/5")

@@ -57,12 +57,13 @@ ALL_OPTIONS = {
     "story",
     "units",
 }
-LACKING = {  # commands with a model that record and ask nothing of its activations
+LACKING = {  # commands with a model that record and ask nothing of its activations, or read as a recording was read
+    "explore": LIVE,
     "evaluate": LIVE - RULED - {"replace_unknown", "replace_unknown_with", "device", "model_factory"},
     "sample": LIVE - {"encoding", "device", "model_factory"},  # the texts of --novelty are looked up by lines and words
 }
 OTHER_MEANING = {("view", "part")}  # the passage to show, and not the part to read
-READS_NO_TEXT = {"demo", "check", "sample", "similarity", "plot losses", "plot sweep"}
+READS_NO_TEXT = {"demo", "check", "explore", "sample", "similarity", "plot losses", "plot sweep"}
 NAMES = "emma\nolivia\nava\nisabella\nsophia\nmia\ncharlotte\namelia\nharper\nevelyn\n" * 30
 
 

@@ -26,7 +26,7 @@ def demo(
             "steps.",
         ),
     ] = False,
-    no_browser: Annotated[bool, Option("--no-browser", help="With --explore: open no browser.")] = False,
+    no_browser: Annotated[bool, Option("--no-browser", help="Open no browser.")] = False,
     *,
     tables: TableOptions,
 ) -> None:
