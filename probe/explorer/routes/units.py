@@ -30,6 +30,7 @@ from probe.explorer.routes.trying import recorded
 from probe.explorer.streams import ERRORS, Endpoint, Job, Jobs
 
 _WAIT_S = 0.2  # until it is asked again whether labels are wanted that another question makes
+_LABEL_BYTES = 1 << 25  # of all hypotheses; those of a long text are in temporary files
 _SHARES = (1, 2, 2, 6)  # of the time: the unit itself, its neighbours, labels, what it answers to
 
 
@@ -125,6 +126,7 @@ class _AskedUnits:
                 self.targets[key] = all_targets(
                     recording.session,
                     notice=lambda sentence: None,
+                    memory_bytes=_LABEL_BYTES,
                     progress=lambda done, total, note: progress(done, total),
                 )
             return self.targets[key]
