@@ -81,7 +81,8 @@ class ExploredRecording:
     Attributes:
         name: What tells it from the other one.
         title: A heading.
-        path: The file.
+        recording: The recording, which says what its model reads.
+        path: Its file.
         folder: The folder that it is in.
         model_sha256: Hash of the model that was recorded; empty if the recording does not say.
         session: A session of it, for questions.
@@ -99,6 +100,7 @@ class ExploredRecording:
         """
         self.name = name
         self.title = recording.path.name
+        self.recording = recording
         self.path = recording.path
         self.folder = recording.path.parent
         self.model_sha256 = recording.model_sha256

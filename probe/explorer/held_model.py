@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from activations.errors import ActivationError
 from activations.recordings.recording import Recording
@@ -18,32 +19,20 @@ if TYPE_CHECKING:  # PyTorch takes seconds to load, and the page is shown withou
     from activations.models.char_rnn import CharRNN
 
 AnyModel: TypeAlias = Union["CharRNN", "CharModel"]
+Use = Literal["writing", "measuring"]
+"""What a copy of a model is changed for: to write while it is steered, or to read the text while a unit is held."""
 _BUNDLED = "python_lstm.pt"
 BUNDLED_SHA256 = "638adecf77cb0b498232882261f864e936c00b8baaa669b42ad6b350bad9d3ec"
 """What recordings of the bundled model have as its hash, so that they are known before PyTorch is loaded."""
 _PATIENCE_S = 0.1  # between two looks whether somebody still waits
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Copies:
     """A copy of the model of each recording, all of which are used by one thread at a time."""
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._copies: dict[str, AnyModel] = {}
-
-    @contextmanager
-    def one_of(self, model: AnyModel, key: str, wait: Callable[[], object]) -> Iterator["CharRNN"]:
-        """Let a thread use the copy of a model, which is made at the first time; see `HeldModel.writing`."""
-        while not self._lock.acquire(timeout=_PATIENCE_S):
-            wait()
-        try:
-            if key not in self._copies:
-                self._copies[key] = deepcopy(model)
-            copy = ours(self._copies[key])
-            with one_thread_each():  # of steps so small, several threads would spend their time waiting for each other
-                yield copy
-        finally:
-            self._lock.release()
+    lock: Lock = field(default_factory=Lock)
+    models: dict[str, AnyModel] = field(default_factory=dict)
 
 
 class HeldModel:
@@ -66,7 +55,7 @@ class HeldModel:
         self._loading, self._reading = Lock(), Lock()
         self._loaded: AnyModel | None = None
         self._reader: dict[str, AnyModel] = {}
-        self._writer, self._measured = _Copies(), _Copies()
+        self._copies: dict[Use, _Copies] = {"writing": _Copies(), "measuring": _Copies()}
 
     def is_there(self, model_sha256: str) -> bool:
         """Tell whether there should be the model of this hash, without loading it; `check` may find another one."""
@@ -101,32 +90,29 @@ class HeldModel:
             yield model
 
     @contextmanager
-    def writing(self, recording: Recording, wait: Callable[[], object]) -> Iterator["CharRNN"]:
+    def changing(self, recording: Recording, use: Use, wait: Callable[[], object]) -> Iterator["CharRNN"]:
         """Let one thread use a copy of the model of a recording, also to change what it computes.
 
         Args:
             recording: The recording.
+            use: What the copy is used for, as there is one for each use.
             wait: Called again and again while another thread uses it; what it raises ends the waiting.
 
         Raises:
             RequestError: If there is none, or it is one of the user's own.
         """
-        with self._writer.one_of(self.check(recording), str(recording.path), wait) as model:
-            yield model
-
-    @contextmanager
-    def measured(self, recording: Recording, wait: Callable[[], object]) -> Iterator["CharRNN"]:
-        """Let one thread measure what a copy of the model of a recording loses by a change; see `writing`.
-
-        Args:
-            recording: The recording.
-            wait: Called again and again while another thread uses it; what it raises ends the waiting.
-
-        Raises:
-            RequestError: If there is none, or it is one of the user's own.
-        """
-        with self._measured.one_of(self.check(recording), str(recording.path), wait) as model:
-            yield model
+        model, copies = self.check(recording), self._copies[use]
+        while not copies.lock.acquire(timeout=_PATIENCE_S):
+            wait()
+        try:
+            key = str(recording.path)
+            if key not in copies.models:
+                copies.models[key] = deepcopy(model)
+            copy = ours(copies.models[key])
+            with one_thread_each():  # of steps so small, several threads would spend their time waiting for each other
+                yield copy
+        finally:
+            copies.lock.release()
 
     def _model_of(self, recording: Recording) -> AnyModel:
         from activations.reading.rereading import model_of

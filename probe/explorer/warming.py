@@ -10,9 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import cast
 
-from activations.recordings.recording import Recording
 from activations.units import Unit
 from probe.explorer.exploration import Exploration
 from probe.explorer.explored_recording import ExploredRecording
@@ -39,14 +37,14 @@ def _load_libraries() -> None:
 
 
 def _load(exploration: Exploration, explored: ExploredRecording) -> None:
-    exploration.held.check(cast(Recording, explored.session.source))
+    exploration.held.check(explored.recording)
 
 
 def _read(exploration: Exploration, explored: ExploredRecording) -> None:
     from probe.explorer.questions.trying import try_text
 
     unit = Unit(next(iter(explored.session.sites)), 0)
-    with exploration.held.reading(cast(Recording, explored.session.source)) as model:
+    with exploration.held.reading(explored.recording) as model:
         try_text(model, explored.session.corpus.text(0, _N_READ), {unit: explored.levels.scale(unit)})
 
 

@@ -18,7 +18,6 @@ from probe.explorer.held_model import ours
 from probe.explorer.questions.commands import ablation_command
 from probe.explorer.requests import MOST_SPELLED_CHARS, RequestError
 from probe.explorer.routes.bodies import Body
-from probe.explorer.routes.trying import recorded
 from probe.explorer.streams import Endpoint, Job, Jobs
 
 if TYPE_CHECKING:  # PyTorch takes seconds to load, and the page is shown without it
@@ -188,7 +187,7 @@ def held_range(exploration: Exploration, number: int, name: str) -> Line:
 
     explored = exploration.recording(number)
     unit = explored.unit(name)
-    model = ours(exploration.held.check(recorded(explored)))
+    model = ours(exploration.held.check(explored.recording))
     return hold_range(model, unit, explored.levels.scale(unit)).as_json()
 
 
@@ -227,7 +226,7 @@ class Directions:
 
     def facts(self, number: int, added: Added, job: Job) -> Line:
         """Return where a direction is, how long, and the factors between which a slider goes."""
-        model = ours(self._exploration.held.check(recorded(self._exploration.recording(number))))
+        model = ours(self._exploration.held.check(self._exploration.recording(number).recording))
         direction = self.of(number, added, job)
         limits = value_range(direction.site, model.unbounded)
         largest = float(np.abs(direction.vector).max())
@@ -247,10 +246,10 @@ def steered(exploration: Exploration, directions: Directions, wanted: SteerReque
     """Return what a model writes with a change and without; the same without matched changes is said first."""
     from probe.explorer.questions.causes.steering import continuations
 
-    recording = recorded(exploration.recording(wanted.recording))
+    recording = exploration.recording(wanted.recording).recording
     measured = [get(wanted.measured, files=exploration.files)] if wanted.measured.strip() else []
     added = None if wanted.added is None else directions.of(wanted.recording, wanted.added, job)
-    with exploration.held.writing(recording, lambda: job.progress(0, 1)) as model:
+    with exploration.held.changing(recording, "writing", lambda: job.progress(0, 1)) as model:
 
         def written(n_matched: int) -> Line:
             return continuations(
@@ -279,9 +278,9 @@ def ablated(exploration: Exploration, wanted: AblateRequest, job: Job) -> Line:
     unit, session = explored.unit(wanted.unit), explored.session
     labelled = exploration.labelled(wanted.labels, session)
     target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
-    with exploration.held.measured(recorded(explored), lambda: job.progress(0, 1)) as model:
+    with exploration.held.changing(explored.recording, "measuring", lambda: job.progress(0, 1)) as model:
         loss = loss_without(
-            recorded(explored),
+            explored.recording,
             model,
             unit,
             target,

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from activations.progress import Progress, no_progress
-from activations.recordings.recording import Recording
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from hypotheses.errors import HypothesisError
@@ -127,7 +126,7 @@ def model_facts(exploration: Exploration, number: int) -> Line:
     """
     from activations.models.char_rnn import CharRNN
 
-    recording = recorded(exploration.recording(number))
+    recording = exploration.recording(number).recording
     model = exploration.held.check(recording)
     return {
         "is_ours": isinstance(model, CharRNN),
@@ -147,7 +146,7 @@ def tried(exploration: Exploration, wanted: TryRequest) -> Line:
     units = [explored.unit(name) for name in wanted.units]
     scales = {unit: explored.levels.scale(unit) for unit in units}
     hypothesis, wrong = _hypothesis(exploration, wanted.hypothesis)
-    with exploration.held.reading(recorded(explored)) as model:
+    with exploration.held.reading(explored.recording) as model:
         answer = try_text(model, wanted.text, scales, hypotheses=hypothesis)
         loss_scale = scale_of_losses(model)
     return _shown(answer, scales, loss_scale) | {"labels": _labels(answer, wanted.hypothesis, wrong)}
@@ -191,7 +190,7 @@ def dependence(exploration: Exploration, wanted: CharacterRequest) -> Line:
     """Return on which characters the prediction after a character depends."""
     from probe.explorer.questions.changing import depends
 
-    with exploration.held.reading(recorded(exploration.recording(wanted.recording))) as model:
+    with exploration.held.reading(exploration.recording(wanted.recording).recording) as model:
         return depends(model, wanted.text, wanted.position, wanted.character).as_json()
 
 
@@ -201,13 +200,8 @@ def change(exploration: Exploration, wanted: CharacterRequest, progress: Progres
 
     explored = exploration.recording(wanted.recording)
     scales = scales_of(explored, explored.session.sites)
-    with exploration.held.reading(recorded(explored)) as model:
+    with exploration.held.reading(explored.recording) as model:
         return changed(model, wanted.text, wanted.position, wanted.character or "", scales, progress=progress).as_json()
-
-
-def recorded(explored: ExploredRecording) -> Recording:
-    """Return the recording of what is looked at."""
-    return cast(Recording, explored.session.source)
 
 
 def scales_of(explored: ExploredRecording, sites: Container[Site]) -> dict[Site, SiteScales]:

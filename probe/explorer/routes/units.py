@@ -26,7 +26,6 @@ from probe.explorer.requests import (
     text_in,
     whole_in,
 )
-from probe.explorer.routes.trying import recorded
 from probe.explorer.streams import ERRORS, Endpoint, Job, Jobs
 
 _WAIT_S = 0.2  # until it is asked again whether labels are wanted that another question makes
@@ -142,7 +141,7 @@ class _AskedUnits:
         from activations.models.char_rnn import CharRNN
         from probe.explorer.questions.unit_weights import unit_weights
 
-        model = self.exploration.held.check(recorded(recording))
+        model = self.exploration.held.check(recording.recording)
         if not isinstance(model, CharRNN):
             raise RequestError("a model of your own computes its steps itself, so that its weights are not known here")
         return unit_weights(model, name)
