@@ -5,7 +5,7 @@ python benchmarks/explore.py page activations.h5 --asked 200 --json
 python benchmarks/explore.py hammer activations.h5 --tabs 8 --seconds 60
 
 `sidecar`: making the levels of all units beside one `rank` of the same sites, its memory, and how long levels,
-overviews, histograms, extremes and quick AUCs take with the sidecar and without. `page`: what a reader waits for in
+overviews, extremes and quick AUCs take with the sidecar and without. `page`: what a reader waits for in
 Chromium, without the sidecar, while it is made and with it, and the memory of the server. `hammer`: several tabs that
 ask without a pause; anything that goes wrong ends it. The recording of `page` and `hammer` stays as it is; its sidecar
 is made anew.
@@ -125,11 +125,10 @@ def read_all(levels: UnitLevels, n_asked: int) -> None:
     questions: dict[str, Callable[[], object]] = {
         f"{TILE_CHARS:,} characters": lambda: read_tile(levels, rng),
         f"overview, {_N_BINS:,} bins": lambda: levels.overview(any_unit(levels, rng), _N_BINS),
-        "histogram": lambda: levels.histogram(any_unit(levels, rng)),
         "10 extremes": lambda: levels.extremes(any_unit(levels, rng), 10),
     }
     for name, ask in questions.items():
-        is_slow = levels.sidecar is None and name in ("histogram", "10 extremes")
+        is_slow = levels.sidecar is None and name == "10 extremes"
         times = [1e3 * seconds(ask) for _ in range(max(n_asked // 20, 3) if is_slow else n_asked)]
         print(f"    {name:22} {np.median(times):8.1f} {np.percentile(times, 95):8.1f}")
 

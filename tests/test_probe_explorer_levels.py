@@ -14,16 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from planting import random_model
 
-from activations.reading.live import LiveActivations
-from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.session import Session
 from probe.explorer.sidecar import unit_levels
-from probe.explorer.sidecar.level_loops import count_levels, write_extremes, write_levels
+from probe.explorer.sidecar.level_loops import write_extremes, write_levels
 from probe.explorer.sidecar.recent import Recent
 from probe.explorer.sidecar.sidecar import Sidecar
 from probe.explorer.sidecar.site_scales import site_scales
@@ -122,8 +119,8 @@ def test_values_that_are_no_numbers_are_missing_and_constant_ones_have_one_level
             levels = set(stored.levels(unit).tolist()) - {MISSING}
             assert len(levels) == 1
             [value] = stored.scale(unit).values(np.array(list(levels), np.uint8))
-            exact = stored.value(unit, row)
-            assert exact is not None and value == pytest.approx(exact, abs=stored.scale(unit).step / 2)
+            [exact] = stored.session.read([unit.site], row, row + 1)[unit.site][:, unit.index].tolist()
+            assert value == pytest.approx(exact, abs=stored.scale(unit).step / 2)
 
 
 def brute_overview(levels: NDArray[np.uint8], n_bins: int) -> NDArray[np.uint8]:
@@ -156,15 +153,6 @@ def test_an_overview_of_much_without_a_sidecar_is_a_sample(recording: Path, monk
         assert 7 <= present.sum() <= 10
         assert (whole[0, present] <= sample[0, present]).all() and (sample[1, present] <= whole[1, present]).all()
         assert (sample[0, present] <= sample[1, present]).all() and (sample[1, ~present] == MISSING).all()
-
-
-def test_a_histogram_counts_levels(recording: Path) -> None:
-    with both(recording) as (stored, read):
-        for unit in all_units(read):
-            rows = slice(read.session.selection.start, read.session.selection.stop, read.session.selection.every)
-            expected = np.bincount(spread(read, unit)[rows], minlength=256)
-            np.testing.assert_array_equal(stored.histogram(unit), expected)
-            np.testing.assert_array_equal(read.histogram(unit), expected)
 
 
 def brute_extremes(values: NDArray[np.floating], n: int, *, lowest: bool) -> list[int]:
@@ -267,54 +255,6 @@ def test_the_scale_of_a_long_text_is_found_from_excerpts_of_all_of_it(
     assert scale.full == pytest.approx(0.45, rel=0.02)
 
 
-def test_a_model_that_reads_a_text_has_levels_too() -> None:
-    text = 'x = "spam"  # eggs\n' * 100
-    model = random_model(text)
-    with Session(LiveActivations(model, Corpus.from_texts([text], ["a"]), n_lanes=1)) as live:
-        levels = UnitLevels(live)
-        for unit in [Unit(site, index) for site in live.sites for index in (0, 7)]:
-            values = live.read([unit.site])[unit.site][:, unit.index]
-            expected = levels.scale(unit).levels(values)
-            np.testing.assert_array_equal(levels.levels(unit), expected)
-            np.testing.assert_array_equal(levels.levels(unit, 100, 300), expected[100:300])
-            np.testing.assert_array_equal(levels.histogram(unit), np.bincount(expected, minlength=256))
-            np.testing.assert_array_equal(levels.overview(unit, 9), brute_overview(expected, 9))
-            assert levels.extremes(unit, 4).tolist() == brute_extremes(values, 4, lowest=False)
-        assert levels.site_levels(Site("0/hidden")) is None
-
-
-def test_the_levels_of_a_passage_are_read_once_for_all_units_of_a_site(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "some text " * 100
-    with Session(LiveActivations(random_model(text), Corpus.from_texts([text], ["a"]), n_lanes=1)) as live:
-        levels, n_reads = UnitLevels(live), 0
-        levels.scale(Unit(Site("0/hidden"), 0))
-        plain = live.read
-
-        def counted(*arguments: Any) -> Any:
-            nonlocal n_reads
-            n_reads += 1
-            return plain(*arguments)
-
-        monkeypatch.setattr(live, "read", counted)
-        for index in range(8):
-            assert len(levels.levels(Unit(Site("0/hidden"), index), 200, 900)) == 700
-        assert n_reads == 1
-
-
-def test_another_text_is_coloured_as_the_recording_of_the_model(recording: Path) -> None:
-    text = "y" * 300
-    with (
-        Session(recording) as session,
-        Session(LiveActivations(random_model(text), Corpus.from_texts([text], ["a"]))) as live,
-    ):
-        levels = UnitLevels(session)
-        assert live.sites[HIDDEN] == 8 != session.sites[HIDDEN]  # another model
-        assert UnitLevels(live, like=levels).scale(Unit(HIDDEN, 0)) == UnitLevels(live).scale(Unit(HIDDEN, 0))
-        same = UnitLevels(Session(recording), like=levels)
-        levels._scales.remember({CELL: site_scales(np.ones((3, 5)))})
-        assert same.scale(Unit(CELL, 0)) == levels.scale(Unit(CELL, 0))
-
-
 def test_site_levels_are_those_of_all_units(recording: Path) -> None:
     with both(recording) as (stored, read):
         for site in read.session.sites:
@@ -338,22 +278,12 @@ def test_site_levels_are_those_of_all_units(recording: Path) -> None:
         (lambda levels: levels.levels(Unit(CELL, 0), -1, 3), "the passage -1:3 is not in the text"),
         (lambda levels: levels.overview(Unit(CELL, 0), 5, 0, N_ROWS + 1), "passages are within 0:12000"),
         (lambda levels: levels.overview(Unit(CELL, 0), 0), "cannot be shown in 0 parts; ask for one or more"),
-        (lambda levels: levels.value(Unit(CELL, 0), N_ROWS), "is not in the text"),
     ],
 )
 def test_what_is_not_there_is_said(recording: Path, ask: Callable[[UnitLevels], Any], sentence: str) -> None:
     with Session(recording) as session, pytest.raises(AnalysisError) as caught:
         ask(UnitLevels(session))
     assert sentence in str(caught.value)
-
-
-def test_a_value_is_exact_and_there_is_none_beside_the_selection(recording: Path) -> None:
-    with Session(recording) as session:
-        levels, selection = UnitLevels(session), session.selection
-        position = selection.start + 5 * selection.every
-        assert levels.value(Unit(HIDDEN, 0), position) == float(session.read([HIDDEN])[HIDDEN][5, 0])
-        if selection.start:
-            assert levels.value(Unit(HIDDEN, 0), selection.start - 1) is None
 
 
 def test_the_levels_of_a_scale_are_the_nearest() -> None:
@@ -394,7 +324,7 @@ def test_the_loop_for_levels_takes_any_number_of_rows_and_units(values: NDArray[
 
 
 @given(levels=arrays(np.uint8, st.integers(0, 300)), data=st.data())
-def test_the_loops_for_extremes_and_counts_are_those_of_numpy(levels: NDArray[np.uint8], data: st.DataObject) -> None:
+def test_the_loop_for_extremes_is_that_of_numpy(levels: NDArray[np.uint8], data: st.DataObject) -> None:
     inner = data.draw(st.lists(st.integers(0, len(levels)), max_size=5).map(sorted))
     edges = np.array([0, *inner, len(levels)], np.int64)
     low, high = np.empty(len(edges) - 1, np.uint8), np.empty(len(edges) - 1, np.uint8)
@@ -403,9 +333,6 @@ def test_the_loops_for_extremes_and_counts_are_those_of_numpy(levels: NDArray[np
         present = levels[start:stop][levels[start:stop] != MISSING]
         expected = (present.min(), present.max()) if len(present) else (MISSING, MISSING)
         assert (low[number], high[number]) == expected
-    counts = np.full(256, 3)
-    count_levels(levels, counts)
-    np.testing.assert_array_equal(counts - 3, np.bincount(levels, minlength=256))
 
 
 @given(n_rows=st.integers(1, 5000), n_wanted=st.integers(1, 500), length=st.integers(1, 100))

@@ -106,15 +106,3 @@ def write_extremes(
             low = min(low, levels[t])
             high = max(high, np.uint8(levels[t] + 1))  # a missing one becomes 0
         lowest[number], highest[number] = low, np.uint8(high - 1)
-
-
-@compiled(nogil=True)
-def count_levels(levels: NDArray[np.uint8], counts: NDArray[np.int64]) -> None:
-    """Add to (256,) counts how many times each level occurs."""
-    even, odd = np.zeros(256, np.int64), np.zeros(256, np.int64)  # neighbours are often equal, and would wait
-    for t in range(0, len(levels) - 1, 2):
-        even[levels[t]] += 1
-        odd[levels[t + 1]] += 1
-    if len(levels) % 2:
-        even[levels[-1]] += 1
-    counts += even + odd

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.session import Session
-from probe.explorer.sidecar.level_loops import count_levels, write_extremes, write_levels
+from probe.explorer.sidecar.level_loops import write_extremes, write_levels
 from probe.explorer.sidecar.recent import Recent
 from probe.explorer.sidecar.sidecar import Sidecar
 from probe.explorer.sidecar.site_scales import SiteScales, UnitScales
@@ -23,33 +23,29 @@ SPACING = 64
 
 _SAMPLED_BYTES = 1 << 27  # of values that are read for an overview at most
 _CHECKED_ROWS = 128  # are read together from a recording, since they have one checksum
-_COLUMN_BYTES, _WINDOW_BYTES = 1 << 25, 1 << 26
+_COLUMN_BYTES = 1 << 25
 _MOST_CANDIDATES = 512
 _CANDIDATES_PER_EXTREME = 3  # a chosen one excludes those of the bins on either side
 
 
 class UnitLevels:
-    """The levels of single units of a session: of passages, overviews, histograms and extremes. Threads may share it.
+    """The levels of single units of a session: of passages, overviews and extremes. Threads may share it.
 
     They are the same with and without a sidecar, only that an overview of a long text is a sample without one.
     Characters that are not part of the selection have the level `MISSING`, as have values that are no numbers.
     """
 
-    def __init__(self, session: Session, sidecar: Sidecar | None = None, *, like: "UnitLevels | None" = None) -> None:
+    def __init__(self, session: Session, sidecar: Sidecar | None = None) -> None:
         """Prepare to read levels of a session.
 
         Args:
-            session: The session of a recording, or of a model that reads a text.
+            session: The session of a recording.
             sidecar: The sidecar of the recording.
-            like: Levels of another session, whose scales are used for the sites that it has, too, if there is no
-                sidecar: a model that reads another text is then coloured as its recording is.
         """
         self.session = session
         self.sidecar = sidecar
-        self._like = like if sidecar is None else None
         self._scales = UnitScales(session) if sidecar is None else sidecar.scales
         self._columns: Recent[NDArray[np.float32]] = Recent(_COLUMN_BYTES)
-        self._windows: Recent[Levels] = Recent(_WINDOW_BYTES)
 
     def scale(self, unit: Unit) -> Scale:
         """Return what the levels of a unit mean.
@@ -62,8 +58,6 @@ class UnitLevels:
 
     def site_scales(self, site: Site) -> SiteScales:
         """Return what the levels of all units of a site mean."""
-        if self._like is not None and self._like.session.sites.get(site) == self.session.sites[site]:
-            return self._like.site_scales(site)
         return self._scales.of(site)
 
     def levels(self, unit: Unit, start: int = 0, stop: int | None = None) -> Levels:
@@ -115,13 +109,6 @@ class UnitLevels:
             return True
         return self.session.selection.part(start, stop).n_chars * self._bytes_per_row(site) <= _SAMPLED_BYTES
 
-    def histogram(self, unit: Unit) -> NDArray[np.int64]:
-        """Return (256,) how often a unit has each level; the last is of `MISSING`, values that are no numbers."""
-        self._check(unit)
-        counts = np.zeros(256, np.int64)
-        count_levels(self._whole(unit), counts)
-        return counts
-
     def extremes(self, unit: Unit, n: int, *, lowest: bool = False) -> NDArray[np.int64]:
         """Return (≤ n,) where a unit has its highest values, the highest first; or its lowest.
 
@@ -150,13 +137,6 @@ class UnitLevels:
             if len(rows) < n and all(abs(row - chosen) >= SPACING for chosen in rows):
                 rows.append(row)
         return selection.start + np.array(rows, np.int64) * selection.every
-
-    def value(self, unit: Unit, position: int) -> float | None:
-        """Return the exact value of a unit at a character; None if it is not part of the selection."""
-        self._check(unit)
-        self._passage(position, position + 1)
-        values = self.session.read([unit.site], position, position + 1)[unit.site]
-        return float(values[0, unit.index]) if len(values) else None
 
     def site_levels(self, site: Site) -> Levels | None:
         """Return (n_units, n_rows) levels of a site, mapped into memory; None if the sidecar does not have them.
@@ -202,12 +182,6 @@ class UnitLevels:
             return self.scale(unit).levels(column[first:last])
         if first >= last:
             return np.empty(0, np.uint8)
-        if self.session.is_live:  # which takes long to read again for the next unit
-            window: Levels = self._windows.get_or_make(
-                (unit.site, first, last), lambda: self._read_site(unit.site, first, last)
-            )
-            of_unit: Levels = window[unit.index]
-            return of_unit
         return self.scale(unit).levels(self._read(unit.site, first, last)[:, unit.index])
 
     def _whole(self, unit: Unit) -> Levels:
