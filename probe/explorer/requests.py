@@ -20,6 +20,7 @@ MOST_NAME_CHARS = 200
 """Of a unit, a site or the id of labels."""
 MOST_POSITION = 1 << 40
 """Of a character, a tile or a recording."""
+_LARGEST = 1e30  # of a number
 _WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
@@ -167,10 +168,69 @@ class Query:
         Raises:
             RequestError: If it is another.
         """
-        word = self.text(name)
-        if word not in choices:
-            raise RequestError(f"{name} is {word!r:.50}; it must be {' or '.join(choices)}")
-        return word
+        return _one_of(name, self.text(name), choices)
+
+
+class Body:
+    """The body of a request, a JSON object whose fields are read one by one."""
+
+    def __init__(self, content: bytes, *names: str) -> None:
+        """Read a body.
+
+        Args:
+            content: Its bytes.
+            names: The fields that it may have.
+
+        Raises:
+            RequestError: If it is no JSON object, or has another field; as of all methods here.
+        """
+        self._fields = json_of(content)
+        _refuse_unknown(self._fields, names)
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a field, and it is not null."""
+        return self._fields.get(name) is not None
+
+    def whole(self, name: str, low: int = 0, high: int = MOST_POSITION, default: int = 0) -> int:
+        """Return a whole number from `low` to `high`."""
+        return _whole(name, self._fields.get(name, default), low, high)
+
+    def wholes(self, name: str, most: int) -> list[int]:
+        """Return a list of at most `most` whole numbers, none of which is below 0."""
+        return [_whole(name, value, 0, MOST_POSITION) for value in self.items(name, most)]
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """Return a finite number."""
+        number = self._fields.get(name, default)
+        if not isinstance(number, int | float) or isinstance(number, bool) or not abs(number) <= _LARGEST:
+            raise RequestError(f"{name} is {number!r:.50}; it must be a number")
+        return float(number)
+
+    def text(self, name: str, most_chars: int = MOST_SPELLED_CHARS, default: str | None = None) -> str:
+        """Return a text of at most `most_chars` characters."""
+        return _text(name, self._fields.get(name, default), most_chars)
+
+    def texts(self, name: str, most: int) -> list[str]:
+        """Return a list of at most `most` names."""
+        return [_text(name, value, MOST_NAME_CHARS) for value in self.items(name, most)]
+
+    def items(self, name: str, most: int) -> list[Any]:
+        """Return a list of at most `most` values, whatever they are; empty if there is no such field."""
+        values = self._fields.get(name, [])
+        if not isinstance(values, list) or len(values) > most:
+            raise RequestError(f"{name} must be a list of at most {most:,}, and is {values!r:.50}")
+        return values
+
+    def flag(self, name: str) -> bool:
+        """Return whether something is so; it is not if there is no such field."""
+        value = self._fields.get(name, False)
+        if not isinstance(value, bool):
+            raise RequestError(f"{name} is {value!r:.50}; it must be true or false")
+        return value
+
+    def choice(self, name: str, choices: Collection[str]) -> str:
+        """Return a text that is one of some words."""
+        return _one_of(name, self.text(name, MOST_NAME_CHARS), choices)
 
 
 def in_bounds(name: str, number: int, low: int, high: int) -> int:
@@ -218,19 +278,18 @@ def value_request(query: bytes) -> ValueRequest:
 
 def labels_request(body: bytes) -> LabelsRequest:
     """Read a request for labels."""
-    fields = fields_of(body, "recording", "hypothesis")
-    spelled = text_in(fields, "hypothesis", MOST_SPELLED_CHARS)
+    fields = Body(body, "recording", "hypothesis")
+    spelled = fields.text("hypothesis")
     if not spelled.strip():
         raise RequestError("the hypothesis is empty; type a name, such as in_quotes, or regex: and a pattern")
-    return LabelsRequest(whole_in(fields, "recording"), spelled)
+    return LabelsRequest(fields.whole("recording"), spelled)
 
 
 def rank_request(body: bytes) -> RankRequest:
     """Read a request for a ranking."""
-    fields = fields_of(body, "recording", "labels", "sites")
-    sites = None if fields.get("sites") is None else text_in(fields, "sites", MOST_SPELLED_CHARS)
-    labels = text_in(fields, "labels", MOST_NAME_CHARS)
-    return RankRequest(whole_in(fields, "recording"), id_in(labels), sites)
+    fields = Body(body, "recording", "labels", "sites")
+    sites = fields.text("sites") if fields.has("sites") else None
+    return RankRequest(fields.whole("recording"), id_in(fields.text("labels", MOST_NAME_CHARS)), sites)
 
 
 def json_of(body: bytes) -> dict[str, Any]:
@@ -278,17 +337,6 @@ def _position(fields: Query, name: str) -> int:
     return fields.whole(name, 0, MOST_POSITION)
 
 
-def fields_of(body: bytes, *names: str) -> dict[str, Any]:
-    """Return the fields of a body, which may have these names only.
-
-    Raises:
-        RequestError: If it has others, or cannot be read.
-    """
-    fields = json_of(body)
-    _refuse_unknown(fields, names)
-    return fields
-
-
 def _refuse_unknown(fields: Mapping[str, Any], names: Collection[str]) -> None:
     if unknown := [name for name in fields if name not in names]:
         raise RequestError(
@@ -296,28 +344,22 @@ def _refuse_unknown(fields: Mapping[str, Any], names: Collection[str]) -> None:
         )
 
 
-def whole_in(fields: Mapping[str, Any], name: str) -> int:
-    """Return a whole number of a body, 0 if there is none.
-
-    Raises:
-        RequestError: If it is another value, below 0 or too large.
-    """
-    number = fields.get(name, 0)
-    if type(number) is not int:
-        raise RequestError(f"{name} is {number!r:.50}; it must be a whole number")
-    return in_bounds(name, number, 0, MOST_POSITION)
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    if type(value) is not int:
+        raise RequestError(f"{name} is {value!r:.50}; it must be a whole number")
+    return in_bounds(name, value, low, high)
 
 
-def text_in(fields: Mapping[str, Any], name: str, most_chars: int) -> str:
-    """Return a text of a body.
-
-    Raises:
-        RequestError: If there is none, or it is too long.
-    """
-    value = fields.get(name)
+def _text(name: str, value: object, most_chars: int) -> str:
     if not isinstance(value, str):
         raise RequestError(f"{name} is {value!r:.50}; it must be a text")
     return _bounded_text(name, value, most_chars)
+
+
+def _one_of(name: str, word: str, choices: Collection[str]) -> str:
+    if word not in choices:
+        raise RequestError(f"{name} is {word!r:.50}; it must be {' or '.join(choices)}")
+    return word
 
 
 def _bounded_text(name: str, value: str, most_chars: int) -> str:

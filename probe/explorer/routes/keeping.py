@@ -20,14 +20,11 @@ from probe.explorer.questions.commands import Shown, spelled
 from probe.explorer.requests import (
     MOST_NAME_CHARS,
     MOST_POSITION,
-    MOST_SPELLED_CHARS,
+    Body,
     LabelsRequest,
     Query,
     RequestError,
-    fields_of,
     in_bounds,
-    text_in,
-    whole_in,
 )
 from probe.explorer.streams import Endpoint, Jobs
 from probe.viewer.making import text_view
@@ -75,10 +72,8 @@ def endpoints(exploration: Exploration, questions: Jobs) -> Mapping[tuple[str, s
         return JSONResponse({"commands": [one.as_json() for one in spelled(_shown(exploration, wanted))]})
 
     async def save(request: Request) -> Response:
-        fields = fields_of(await body_of(request.receive), *_SHOWN, "format")
-        ending = text_in(fields, "format", MOST_NAME_CHARS)
-        if ending not in _MEDIA_TYPES:
-            raise RequestError(f"format is {ending!r:.20}; it must be {' or '.join(_MEDIA_TYPES)}")
+        fields = Body(await body_of(request.receive), *_SHOWN, "format")
+        ending = fields.choice("format", _MEDIA_TYPES)
         wanted = _shown_request(fields)
         saved = await questions.result(lambda job: {"bytes": _saved(exploration, wanted, ending)}, request.receive)
         headers = {"Content-Disposition": f'attachment; filename="{_file_name(exploration, wanted, ending)}"'}
@@ -94,17 +89,15 @@ def endpoints(exploration: Exploration, questions: Jobs) -> Mapping[tuple[str, s
 
 def _written(body: bytes, notes_of: Any) -> dict[str, Any]:
     """Change notes as a request says, and return what is kept then."""
-    fields = fields_of(body, "recording", "unit", "field", "before", "after", "list", "is_in")
-    recording, file = notes_of(whole_in(fields, "recording"))
-    unit = recording.unit(text_in(fields, "unit", MOST_NAME_CHARS))
+    fields = Body(body, "recording", "unit", "field", "before", "after", "list", "is_in")
+    recording, file = notes_of(fields.whole("recording"))
+    unit = recording.unit(fields.text("unit", MOST_NAME_CHARS))
     change: TextChange | ListChange
-    if "list" in fields:
-        change = ListChange(text_in(fields, "list", 2 * MOST_CHARS["list"]), unit, _flag(fields, "is_in"))
+    if fields.has("list"):
+        change = ListChange(fields.text("list", 2 * MOST_CHARS["list"]), unit, fields.flag("is_in"))
     else:
-        field = text_in(fields, "field", MOST_NAME_CHARS)
-        if field not in ("name", "note"):
-            raise RequestError(f"field is {field!r:.50}; it must be name or note")
-        before, after = (text_in(fields, name, 2 * MOST_CHARS["note"]) for name in ("before", "after"))
+        field = fields.choice("field", ("name", "note"))
+        before, after = (fields.text(name, 2 * MOST_CHARS["note"]) for name in ("before", "after"))
         change = TextChange(unit, "name" if field == "name" else "note", before, after)
     try:
         file.change(change)
@@ -121,25 +114,24 @@ def _written(body: bytes, notes_of: Any) -> dict[str, Any]:
 
 def shown_request(body: bytes) -> ShownRequest:
     """Read a request that says what the page shows."""
-    return _shown_request(fields_of(body, *_SHOWN))
+    return _shown_request(Body(body, *_SHOWN))
 
 
-def _shown_request(fields: Mapping[str, Any]) -> ShownRequest:
-    recordings = _list(fields, "recordings", _MOST_RECORDINGS)
-    span = _list(fields, "span", 2)
+def _shown_request(fields: Body) -> ShownRequest:
+    recordings, span = fields.wholes("recordings", _MOST_RECORDINGS), fields.wholes("span", 2)
     if len(span) != 2 or not recordings:
         raise RequestError("name at least one of the recordings, and as span where the text begins and ends")
-    start, stop = (whole_in({"span": end}, "span") for end in span)
+    start, stop = span
     if start >= stop:
         raise RequestError(f"the characters {start:,} to {stop:,} are none; give a span with at least one")
     return ShownRequest(
-        recordings=[whole_in({"recordings": number}, "recordings") for number in recordings],
-        unit=text_in(fields, "unit", MOST_NAME_CHARS),
-        units=[text_in({"units": unit}, "units", MOST_NAME_CHARS) for unit in _list(fields, "units", _MOST_TRACKS)],
-        hypothesis=text_in(fields, "hypothesis", MOST_SPELLED_CHARS),
-        is_labelled=_flag(fields, "labelled"),
-        loss=_flag(fields, "loss"),
-        guesses=_flag(fields, "guesses"),
+        recordings=recordings,
+        unit=fields.text("unit", MOST_NAME_CHARS),
+        units=fields.texts("units", _MOST_TRACKS),
+        hypothesis=fields.text("hypothesis"),
+        is_labelled=fields.flag("labelled"),
+        loss=fields.flag("loss"),
+        guesses=fields.flag("guesses"),
         span=(start, stop),
     )
 
@@ -208,17 +200,3 @@ def _file_name(exploration: Exploration, wanted: ShownRequest, ending: str) -> s
     start, stop = wanted.span
     said = f"{exploration.recording(wanted.recordings[0]).name} {wanted.unit.replace('/', '-')} {start}-{stop}"
     return f"{re.sub('[^A-Za-z0-9_. -]', '_', said)}.{ending}"
-
-
-def _list(fields: Mapping[str, Any], name: str, most: int) -> list[Any]:
-    values = fields.get(name)
-    if not isinstance(values, list) or len(values) > most:
-        raise RequestError(f"{name} is {values!r:.50}; it must be a list of at most {most}")
-    return values
-
-
-def _flag(fields: Mapping[str, Any], name: str) -> bool:
-    value = fields.get(name, False)
-    if not isinstance(value, bool):
-        raise RequestError(f"{name} is {value!r:.50}; it must be true or false")
-    return value

@@ -22,7 +22,7 @@ from probe.explorer.notes import MOST_CHARS, NotesError, NotesFile
 from probe.explorer.questions.quizzing import drawn_unit, guess_score, quiz_question, well_known_units
 from probe.explorer.questions.unit_facts import read_unit
 from probe.explorer.requests import MOST_SPELLED_CHARS as MOST_GUESS_CHARS
-from probe.explorer.requests import LabelsRequest, RequestError, fields_of, text_in, whole_in
+from probe.explorer.requests import Body, LabelsRequest, RequestError
 from probe.explorer.streams import Endpoint, Job, Jobs
 
 WELL_KNOWN = ""
@@ -73,22 +73,20 @@ def endpoints(exploration: Exploration, questions: Jobs) -> Mapping[tuple[str, s
 
 def quiz_request(body: bytes) -> QuizRequest:
     """Read which question is meant."""
-    return _question(fields_of(body, "recording", "list", "seed"))
+    return _question(Body(body, "recording", "list", "seed"))
 
 
 def guess_request(body: bytes) -> GuessRequest:
     """Read what is guessed."""
-    fields = fields_of(body, "recording", "list", "seed", "guess")
-    guess = text_in(fields, "guess", MOST_GUESS_CHARS)
+    fields = Body(body, "recording", "list", "seed", "guess")
+    guess = fields.text("guess", MOST_GUESS_CHARS)
     if not guess.strip():
         raise RequestError("the guess is empty; type a hypothesis, such as in_quotes, or a /pattern/")
     return GuessRequest(_question(fields), guess)
 
 
-def _question(fields: Mapping[str, Any]) -> QuizRequest:
-    return QuizRequest(
-        whole_in(fields, "recording"), text_in(fields, "list", MOST_CHARS["list"]), whole_in(fields, "seed")
-    )
+def _question(fields: Body) -> QuizRequest:
+    return QuizRequest(fields.whole("recording"), fields.text("list", MOST_CHARS["list"]), fields.whole("seed"))
 
 
 class _Quiz:

@@ -20,11 +20,9 @@ from probe.explorer.questions.similar_passages import MOST_UNITS, similar_passag
 from probe.explorer.requests import (
     MOST_NAME_CHARS,
     MOST_POSITION,
+    Body,
     RequestError,
-    fields_of,
     in_bounds,
-    text_in,
-    whole_in,
 )
 from probe.explorer.streams import Endpoint, Job, Jobs
 
@@ -86,37 +84,31 @@ def endpoints(exploration: Exploration, questions: Jobs) -> Mapping[tuple[str, s
 
 def selection_request(body: bytes) -> SelectionRequest:
     """Read a request that is about painted passages alone."""
-    return _selection(fields_of(body, "recording", "spans"))
+    return _selection(Body(body, "recording", "spans"))
 
 
 def elsewhere_request(body: bytes) -> ElsewhereRequest:
     """Read a request for other passages in which units do the same."""
-    fields = fields_of(body, "recording", "spans", "units")
-    units = fields.get("units")
-    if not isinstance(units, list) or not 1 <= len(units) <= MOST_UNITS:
-        raise RequestError(f"units are {units!r:.50}; name 1 to {MOST_UNITS} of them")
-    return ElsewhereRequest(_selection(fields), [text_in({"unit": unit}, "unit", MOST_NAME_CHARS) for unit in units])
+    fields = Body(body, "recording", "spans", "units")
+    units = fields.texts("units", MOST_UNITS)
+    if not units:
+        raise RequestError(f"there are no units; name 1 to {MOST_UNITS} of them")
+    return ElsewhereRequest(_selection(fields), units)
 
 
 def save_request(body: bytes) -> SaveRequest:
     """Read a request to keep painted passages."""
-    fields = fields_of(body, "recording", "spans", "name", "overwrite")
-    name = text_in(fields, "name", MOST_NAME_CHARS)
+    fields = Body(body, "recording", "spans", "name", "overwrite")
+    name = fields.text("name", MOST_NAME_CHARS)
     if not _FILE_NAME.fullmatch(name):
         raise RequestError(
             f"{name!r:.120} cannot be the name of the file; use up to 100 letters, digits and ._+-, ending with .csv"
         )
-    overwrite = fields.get("overwrite", False)
-    if not isinstance(overwrite, bool):
-        raise RequestError(f"overwrite is {overwrite!r:.50}; it must be true or false")
-    return SaveRequest(_selection(fields), name, overwrite)
+    return SaveRequest(_selection(fields), name, fields.flag("overwrite"))
 
 
-def _selection(fields: Mapping[str, Any]) -> SelectionRequest:
-    spans = fields.get("spans")
-    if not isinstance(spans, list) or len(spans) > MOST_SPANS:
-        raise RequestError(f"spans are {spans!r:.50}; give a list of at most {MOST_SPANS:,} passages")
-    return SelectionRequest(whole_in(fields, "recording"), [_span(span) for span in spans])
+def _selection(fields: Body) -> SelectionRequest:
+    return SelectionRequest(fields.whole("recording"), [_span(span) for span in fields.items("spans", MOST_SPANS)])
 
 
 def _span(span: Any) -> list[int]:

@@ -16,8 +16,7 @@ from probe.explorer.exploration import Exploration
 from probe.explorer.guarding import body_of
 from probe.explorer.held_model import ours
 from probe.explorer.questions.commands import ablation_command
-from probe.explorer.requests import MOST_SPELLED_CHARS, RequestError
-from probe.explorer.routes.bodies import Body
+from probe.explorer.requests import MOST_SPELLED_CHARS, Body, RequestError
 from probe.explorer.streams import Endpoint, Job, Jobs
 
 if TYPE_CHECKING:  # PyTorch takes seconds to load, and the page is shown without it

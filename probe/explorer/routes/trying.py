@@ -19,7 +19,7 @@ from probe.explorer.explored_recording import ExploredRecording
 from probe.explorer.guarding import body_of
 from probe.explorer.held_model import AnyModel
 from probe.explorer.questions.plain_values import plain, scale_as_json
-from probe.explorer.routes.bodies import Body
+from probe.explorer.requests import Body
 from probe.explorer.sidecar.site_scales import SiteScales
 from probe.explorer.streams import Endpoint, Job, Jobs
 from probe.viewer.scales import HIGHEST, Scale

@@ -19,12 +19,10 @@ from probe.explorer.questions.plain_values import Answer
 from probe.explorer.requests import (
     MOST_NAME_CHARS,
     MOST_POSITION,
+    Body,
     Query,
     RequestError,
-    fields_of,
     id_in,
-    text_in,
-    whole_in,
 )
 from probe.explorer.streams import ERRORS, Endpoint, Job, Jobs
 
@@ -82,9 +80,9 @@ def unit_request(query: bytes) -> UnitRequest:
 
 def profile_request(body: bytes) -> ProfileRequest:
     """Read a request for a unit beside labels."""
-    fields = fields_of(body, "recording", "unit", "labels")
-    unit, labels = (text_in(fields, name, MOST_NAME_CHARS) for name in ("unit", "labels"))
-    return ProfileRequest(whole_in(fields, "recording"), unit, id_in(labels))
+    fields = Body(body, "recording", "unit", "labels")
+    unit, labels = (fields.text(name, MOST_NAME_CHARS) for name in ("unit", "labels"))
+    return ProfileRequest(fields.whole("recording"), unit, id_in(labels))
 
 
 @dataclass(slots=True)
