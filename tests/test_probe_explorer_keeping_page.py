@@ -262,6 +262,13 @@ def test_the_tour_goes_on_as_its_steps_are_done(open_page: Open) -> None:
     assert not tab.page.locator(".tour").is_visible() and tab.state("tour") == 0
 
 
+def test_a_step_of_the_tour_that_has_been_done_before_is_not_asked_again(open_page: Open) -> None:
+    tab = open_page("#tour=1&h=in_comment")
+    tab.wait("app.labelsOf(0)")
+    tab.press("]")
+    tab.wait("document.querySelector('#tour-title').textContent === '3 of 5 · Choose'")
+
+
 def test_the_tour_can_be_left_and_its_steps_skipped(open_page: Open) -> None:
     tab = open_page("#panel=class")
     tab.page.get_by_role("button", name="Start the tour").press("Enter")

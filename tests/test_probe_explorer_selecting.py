@@ -203,7 +203,7 @@ def test_one_passage_against_the_text_is_ranked_by_its_raw_auc(planted: Path) ->
         labels[start:stop] = True
         values = session.read([COMMENTS.site])[COMMENTS.site].astype(float)
     assert not answer.is_held_out
-    assert "one passage is in one part of the text, so that nothing is held out" in answer.notes[0]
+    assert "only one of the two has painted passages, so that nothing is held out" in answer.notes[0]
     assert "held_out_auc" not in answer.rows[0]
     by_unit = {row["unit"]: row["overall_auc"] for row in answer.rows}
     assert by_unit[str(COMMENTS)] == pytest.approx(roc_auc_score(labels, values[:, COMMENTS.index]), abs=1e-9)

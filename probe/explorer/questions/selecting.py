@@ -1,4 +1,4 @@
-"""Painted passages: which units switch there, beside the text around them and beside the whole text."""
+"""Painted passages: which units switch there, compared with the text around them and with the whole text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -326,10 +326,9 @@ def _without_held_out(
         }
         for number in order.tolist()
     )
-    n_painted = len(selection.spans)
-    where = "one passage is in" if n_painted == 1 else f"all {n_painted:,} passages are in"
     note = (
-        f'{where} one part of the text, so that nothing is held out in "beside the whole text": these AUCs are of the '
-        "very characters that were painted, without intervals; paint more, all over the text"
+        "units are chosen by one part of the text and judged by another, and only one of the two has painted passages, "
+        "so that nothing is held out in the comparison with the whole text: its AUCs are of the characters that were "
+        "painted, without intervals; paint more, all over the text"
     )
     return AgainstText(rows=rows, is_held_out=False, notes=(note,))

@@ -28,7 +28,7 @@ from probe.explorer.streams import Endpoint, Job, Jobs
 
 Spans = list[list[int]]
 _FILE_NAME = re.compile(r"\w[\w .+-]{0,95}\.csv")
-_SHARES = (0.3, 0.7)  # of the time: beside the text around, beside the whole text
+_SHARES = (0.3, 0.7)  # of the time: compared with the text around, and with the whole text
 
 
 @dataclass(frozen=True, slots=True)

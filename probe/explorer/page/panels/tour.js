@@ -17,7 +17,10 @@ const STEPS = [
     title: "Ask",
     says: `Which unit follows comments? Press a, type ${HYPOTHESIS}, and press Enter. The strips below the characters then show where the hypothesis is true.`,
     done: "The units are ranked by how well each alone tells where it is true: 0.5 is chance, 1 is always.",
-    isDone: (app, before) => Boolean(app.labelsOf(app.recording)) && app.state.get("hypothesis") !== before.hypothesis,
+    isDone(app, before) {
+      const asked = app.state.get("hypothesis");
+      return Boolean(app.labelsOf(app.recording)) && (asked === HYPOTHESIS || asked !== before.hypothesis);
+    },
   },
   {
     title: "Choose",
