@@ -5,11 +5,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import profiles  # noqa: F401
 import pytest
 import torch
+from chromium import CHROMIUM
 from commands import Command
 from planting import PLANTED, SITES
 
@@ -47,6 +49,18 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return status, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests of a file."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium (apt-get install chromium)")
+    with playwright.sync_playwright() as running:
+        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

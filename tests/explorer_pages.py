@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +14,6 @@ from probe.viewer.cells import lay_out
 from probe.viewer.colours import Theme, colours
 from probe.viewer.text_view import DocumentStart
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REFUSED = "Failed to load resource: the server responded with a status of 4"
 GONE = re.compile(r"ERR_(CONNECTION_REFUSED|EMPTY_RESPONSE|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING)")
 Page = Any  # playwright's, which may not be installed

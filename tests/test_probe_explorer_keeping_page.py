@@ -13,27 +13,15 @@ import pytest
 from asked_pages import asked_pages
 from commands import Command, rows
 from explorer_clients import Client, explored
-from explorer_pages import CHROMIUM, ExplorerPage
+from explorer_pages import ExplorerPage
 
 from activations.units import Unit
 from probe.explorer.notes import ListChange, NotesFile, TextChange
 from probe.explorer.server import page_files
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe (pip install char-probe[dev])")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
-    pytest.mark.slow,  # Chromium draws the page some twenty times
-]
+pytestmark = pytest.mark.slow  # Chromium draws the page some twenty times
 Open = Callable[..., ExplorerPage]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from commands import Command, rows
 from explorer_clients import Client, explored
 from explorer_live_pages import LivePage, live_pages
 from explorer_models import recorded_model
-from explorer_pages import CHROMIUM, wait_until
+from explorer_pages import wait_until
 from test_probe_explorer_live import TEXT, UNIT, levels_of
 
 from probe.explorer.server import page_files
@@ -21,11 +21,7 @@ from probe.viewer.colours import Theme, colours
 from probe.viewer.scales import Scale
 from probe.viewer.tracks import guesses_of
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
-    pytest.mark.slow,  # Chromium draws the page some twenty times
-]
+pytestmark = pytest.mark.slow  # Chromium draws the page some twenty times
 Open = Callable[..., LivePage]
 
 
@@ -34,15 +30,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     _, path, recording = recorded_model(tmp_path_factory.mktemp("live"))
     with explored(recording, model=path, page=dict(page_files())) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for all tests of this file."""
-    with playwright.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from commands import Command
 from explorer_clients import explored
-from explorer_pages import CHROMIUM, ExplorerPage, known_recording, known_text, pages, wait_until
+from explorer_pages import ExplorerPage, known_recording, known_text, pages, wait_until
 from explorer_standin import Recording, StandIn
 
 from activations.recordings.recording import Recording as RecordingFile
@@ -18,18 +18,7 @@ from probe.explorer.server import page_files
 from probe.viewer.colours import Theme, colours
 from probe.viewer.making import text_view
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
 Open = Callable[..., ExplorerPage]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for all tests of this file."""
-    with playwright.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

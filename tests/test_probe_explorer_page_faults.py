@@ -5,25 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from explorer_pages import CHROMIUM, ExplorerPage, known_recording, known_text, pages
+from explorer_pages import ExplorerPage, known_recording, known_text, pages
 from explorer_standin import RefusalError, StandIn
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
-    pytest.mark.slow,  # Chromium draws the page some twenty times
-]
+pytestmark = pytest.mark.slow  # Chromium draws the page some twenty times
 Open = Callable[..., ExplorerPage]
 FOCUSED = "(document.activeElement.dataset.key ?? document.activeElement.className)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for all tests of this file."""
-    with playwright.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

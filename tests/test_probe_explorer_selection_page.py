@@ -9,25 +9,11 @@ from typing import Any
 import pytest
 from asked_pages import AskedPage, asked_pages
 from commands import Command, rows
-from explorer_pages import CHROMIUM
 from planting import PLANTED
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
-    pytest.mark.slow,  # Chromium draws the page some twenty times
-]
+pytestmark = pytest.mark.slow  # Chromium draws the page some twenty times
 Open = Callable[..., AskedPage]
 COMMENT = str(PLANTED["in_comment"])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for all tests of this file."""
-    with playwright.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from asked_pages import AskedPage, asked_pages
 from commands import Command, rows
-from explorer_pages import CHROMIUM
 from planting import PLANTED, random_model
 
 from activations.models.checkpoints import save_model
@@ -16,23 +15,10 @@ from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
-    pytest.mark.slow,  # Chromium draws the page some twenty times
-]
+pytestmark = pytest.mark.slow  # Chromium draws the page some twenty times
 Open = Callable[..., AskedPage]
 COMMENT = str(PLANTED["in_comment"])
 """1/hidden/5"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for all tests of this file."""
-    with playwright.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

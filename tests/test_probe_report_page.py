@@ -1,7 +1,6 @@
 """The page of a report in Chromium: it opens from the disk without network, and its passages are drawn."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,6 @@ from probe.reporting.inputs import Inputs
 from probe.reporting.measuring import ReportOptions, make_report
 from probe.reporting.page.page import write_report
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
-
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -34,20 +29,18 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
-def opened(path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+def opened(browser: Any, path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
     """The page, and all that it asked for or complained of."""
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(color_scheme=request.param)
-        page.mishaps = []
-        page.on("pageerror", lambda error: page.mishaps.append(str(error)))
-        page.on("console", lambda message: page.mishaps.append(message.text))
-        page.on("request", lambda asked: page.mishaps.append(asked.url[:60]) if asked.url.startswith("http") else None)
-        page.context.set_offline(True)
-        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page.goto(path.as_uri())
-        yield page
-        browser.close()
+    page = browser.new_page(color_scheme=request.param)
+    page.mishaps = []
+    page.on("pageerror", lambda error: page.mishaps.append(str(error)))
+    page.on("console", lambda message: page.mishaps.append(message.text))
+    page.on("request", lambda asked: page.mishaps.append(asked.url[:60]) if asked.url.startswith("http") else None)
+    page.context.set_offline(True)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(path.as_uri())
+    yield page
+    page.context.close()
 
 
 def test_passages_are_drawn_without_network(opened: Any) -> None:

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,25 +25,12 @@ from probe.viewer.page.tiles import container_of
 from probe.viewer.scales import binary, classes, diverging, sequential
 from probe.viewer.text_view import DocumentStart, Guesses, Panel, TextView, Track
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install char-probe[dev])")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
-
 HOSTILE = (
     "<script>alert(1)</script> [red] &amp; </script> \x1b[31mred\x1b[0m\n"
     "שלום עולם \u202eabc\u202c\t👩\u200d👩\u200d👧 漢e\u0301 <!-- -->\r\n"
     "<img src=x onerror=alert(2)>"
 )
 Page = Any  # playwright's, which may not be installed
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for all tests of this file."""
-    with playwright.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 def wait_until(page: Page, condition: str) -> None:
