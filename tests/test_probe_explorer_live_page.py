@@ -245,7 +245,7 @@ def test_what_is_shown_and_typed_belongs_to_the_recording_and_the_text(
 ) -> None:
     """A recording without a model hides what that of another says; a refused text has no colours; typing stays."""
     path = client.exploration.recordings[0].path
-    model = client.exploration.model
+    model = client.exploration.held.path
     with (
         explored(path, planted, model=model, page=dict(page_files())) as both,
         live_pages(browser, both) as opener,
@@ -306,7 +306,7 @@ def test_a_slider_holds_a_unit_and_two_continuations_stand_side_by_side(
     assert f"they differ from character {answer['first_differences'][0]} on" in opened.said(".which")
     check_table(opened, answer["rows"])
     status, out, err = run(
-        "steer", "in_quotes", "--hold", "1/hidden/3=1", "--model", client.exploration.model, "--prompt", "ab",
+        "steer", "in_quotes", "--hold", "1/hidden/3=1", "--model", client.exploration.held.path, "--prompt", "ab",
         "--seed", "5", "--samples", "10", "--json",
     )  # fmt: skip
     assert status == 0, err

@@ -48,8 +48,7 @@ class Exploration:
     Attributes:
         recordings: The recordings.
         files: The only files that hypotheses may be taken from.
-        model: The file of the model of the recordings; None if none was named.
-        held: That model, or the bundled one.
+        held: The model of the recordings: the one that was named, or the bundled one.
         probes: Kept probes whose directions can be added, by their names.
         labels: The labels that were asked for last.
     """
@@ -65,7 +64,6 @@ class Exploration:
     ) -> None:
         self.recordings = list(recordings)
         self.files = files or NamedFiles()
-        self.model = model
         self.held = HeldModel(model)
         self.probes = {str(path): probe_direction(path) for path in probes}
         self.labels = LabelSets()
