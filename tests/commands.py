@@ -1,6 +1,7 @@
 """Running `probe` as in the shell."""
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,3 +32,12 @@ def rows(output: str) -> list[dict[str, Any]]:
     """What a command printed with `--json`, without what made it, which differs with every command line."""
     printed = (json.loads(line) for line in output.splitlines())
     return [{key: value for key, value in row.items() if key not in PROVENANCE} for row in printed]
+
+
+def as_in_a_shell(*command: str) -> list[str]:
+    """Return how to start a command for which signals mean what they do in a shell.
+
+    Those that are ignored here, as SIGINT is by what a script starts in the background, would be ignored there too.
+    """
+    reset = "".join(f"signal.signal(signal.{name}, signal.SIG_DFL); " for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    return [sys.executable, "-c", f"import os, signal, sys; {reset}os.execv(sys.argv[1], sys.argv[1:])", *command]

@@ -7,17 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import as_in_a_shell
 
 PROGRAM = Path(__file__).parents[1] / "benchmarks" / "stopping.py"
 MOMENTS = PROGRAM.with_name("stopping_moments.py")
-AS_A_SHELL = (
-    "import os, signal, sys; signal.signal(signal.SIGTERM, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-)
 
 
 def at_moment(*words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command up to a moment. It starts as in a shell: signals ignored here would be ignored there too."""
-    command = [sys.executable, "-c", AS_A_SHELL, sys.executable, str(MOMENTS), *words]
+    command = as_in_a_shell(sys.executable, str(MOMENTS), *words)
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

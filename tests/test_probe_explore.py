@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Command
+from commands import Command, as_in_a_shell
 from test_probe_completion import completed
 
 from probe.cli.explore import _open_browser
@@ -31,7 +31,7 @@ STOPPED = "stopped; the same command again"
 @contextmanager
 def started(*words: str, env: dict[str, str] | None = None) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """Start the command, and yield the process and its first line."""
-    command = [sys.executable, "-m", "probe", "explore", "--no-browser", *words]
+    command = as_in_a_shell(sys.executable, "-m", "probe", "explore", "--no-browser", *words)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
     ) as process:
