@@ -1,7 +1,7 @@
 """What the explorer's server holds: recordings, their levels, labels by name, and the answers to short requests."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -34,11 +34,11 @@ from probe.explorer.requests import (
 )
 from probe.explorer.sidecar.sidecar import Sidecar
 from probe.explorer.sidecar.unit_levels import UnitLevels
+from probe.explorer.waiting import held
 from probe.viewer.cells import TILE_CHARS
 
 Levels = NDArray[np.uint8]
 _REMEMBERED_BYTES = 96 << 20  # by the sessions of all recordings together
-_PATIENCE_S = 0.2  # between two looks whether somebody still waits
 _LIMITS = ReadingLimits(whole_bytes=1 << 27, statistic_bytes=1 << 27)  # of one question
 
 
@@ -68,7 +68,7 @@ class Exploration:
         self.probes = {str(path): probe_direction(path) for path in probes}
         self.labels = LabelSets()
         self._version = version
-        self._ranking = Lock()
+        self._whole = Lock()
 
     def facts(self) -> dict[str, Any]:
         """Return what the page has to know before anything else."""
@@ -142,18 +142,16 @@ class Exploration:
         labelled = self.labelled(wanted.labels, session)
         target = target_of_labels(session.corpus, labelled.hypothesis, labelled.labels, selection=session.selection)
         return rank_labels(
-            session, target, sites=wanted.sites, levels_at=levels_at, alone=self._alone, say=part, progress=progress
+            session, target, sites=wanted.sites, levels_at=levels_at, alone=self.alone, say=part, progress=progress
         )
 
-    @contextmanager
-    def _alone(self, progress: Progress) -> Iterator[None]:
-        """Let one whole ranking go on at a time: it takes all cores, and hundreds of megabytes."""
-        while not self._ranking.acquire(timeout=_PATIENCE_S):
-            progress(0, 1)  # ends this if nobody waits for it any more
-        try:
-            yield
-        finally:
-            self._ranking.release()
+    def alone(self, progress: Progress) -> AbstractContextManager[None]:
+        """Let one question about the whole recording go on at a time: it takes all cores, and hundreds of megabytes.
+
+        Args:
+            progress: Called while another one goes on; what it raises ends the waiting.
+        """
+        return held(self._whole, lambda: progress(0, 1))
 
     def recording(self, number: int) -> ExploredRecording:
         """Return the recording of a number.

@@ -13,6 +13,7 @@ from activations.errors import ActivationError
 from activations.recordings.recording import Recording
 from analyses.threads import one_thread_each
 from probe.explorer.requests import RequestError
+from probe.explorer.waiting import held
 
 if TYPE_CHECKING:  # PyTorch takes seconds to load, and the page is shown without it
     from activations.models.char_model import CharModel
@@ -24,7 +25,6 @@ Use = Literal["writing", "measuring"]
 _BUNDLED = "python_lstm.pt"
 BUNDLED_SHA256 = "638adecf77cb0b498232882261f864e936c00b8baaa669b42ad6b350bad9d3ec"
 """What recordings of the bundled model have as its hash, so that they are known before PyTorch is loaded."""
-_PATIENCE_S = 0.1  # between two looks whether somebody still waits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,17 +102,13 @@ class HeldModel:
             RequestError: If there is none, or it is one of the user's own.
         """
         model, copies = self.check(recording), self._copies[use]
-        while not copies.lock.acquire(timeout=_PATIENCE_S):
-            wait()
-        try:
+        with held(copies.lock, wait):
             key = str(recording.path)
             if key not in copies.models:
                 copies.models[key] = deepcopy(model)
             copy = ours(copies.models[key])
             with one_thread_each():  # of steps so small, several threads would spend their time waiting for each other
                 yield copy
-        finally:
-            copies.lock.release()
 
     def _model_of(self, recording: Recording) -> AnyModel:
         from activations.reading.rereading import model_of

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from typing import Any
 
 from starlette.requests import Request
@@ -26,7 +25,6 @@ from probe.explorer.requests import (
 )
 from probe.explorer.streams import ERRORS, Endpoint, Job, Jobs
 
-_WAIT_S = 0.2  # until it is asked again whether labels are wanted that another question makes
 _LABEL_BYTES = 1 << 25  # of all hypotheses; those of a long text are in temporary files
 _SHARES = (1, 2, 2, 6)  # of the time: the unit itself, its neighbours, labels, what it answers to
 
@@ -91,7 +89,6 @@ class _AskedUnits:
 
     exploration: Exploration
     targets: dict[str, Targets] = field(default_factory=dict)
-    labelling: Lock = field(default_factory=Lock)
 
     def tell(self, recording: ExploredRecording, name: str, job: Job) -> dict[str, Any]:
         """Say what is known of a unit, part by part, the quick ones first; what it answers to is the result."""
@@ -107,8 +104,9 @@ class _AskedUnits:
         job.part({"nearest": _told(lambda: unit_facts.nearest(read, progress=beside))})
 
         def answers() -> Answer:
-            made = self._targets(recording, labelling)
-            told = unit_facts.answers(read, made.made, progress=answering)
+            with self.exploration.alone(labelling):
+                made = self._targets(recording, labelling)
+                told = unit_facts.answers(read, made.made, progress=answering)
             return replace(told, left_out=made.left_out)
 
         return {"answers": _told(answers)}
@@ -116,19 +114,14 @@ class _AskedUnits:
     def _targets(self, recording: ExploredRecording, progress: Progress) -> Targets:
         """Return the labels of all hypotheses for a text, which are made once."""
         key = recording.session.corpus.sha256 + recording.name
-        while not self.labelling.acquire(timeout=_WAIT_S):
-            progress(0, 1)  # ends this if nobody waits for it any more
-        try:
-            if key not in self.targets:
-                self.targets[key] = all_targets(
-                    recording.session,
-                    notice=lambda sentence: None,
-                    memory_bytes=_LABEL_BYTES,
-                    progress=lambda done, total, note: progress(done, total),
-                )
-            return self.targets[key]
-        finally:
-            self.labelling.release()
+        if key not in self.targets:
+            self.targets[key] = all_targets(
+                recording.session,
+                notice=lambda sentence: None,
+                memory_bytes=_LABEL_BYTES,
+                progress=lambda done, total, note: progress(done, total),
+            )
+        return self.targets[key]
 
     def _weights(self, recording: ExploredRecording, name: str) -> Answer:
         """Return the weights of a unit.

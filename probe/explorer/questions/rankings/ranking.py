@@ -77,9 +77,10 @@ def rank_labels(
         "warnings": list(ranking.notes),
     }
     say({"ranking": told})
-    controls = control_scores(
-        session, labels, ranking.measure, say=lambda known: say({"controls": known}), progress=control_progress
-    )
+    with alone(control_progress):
+        controls = control_scores(
+            session, labels, ranking.measure, say=lambda known: say({"controls": known}), progress=control_progress
+        )
     return told | {"controls": controls}
 
 
