@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import signal
@@ -85,6 +86,32 @@ def test_a_sidecar_that_is_being_made_ends_with_the_command(planted: Path) -> No
         process.terminate()
         process.communicate(timeout=30)
     assert not list(Path("activations.h5.explorer").glob("*.part"))
+
+
+ARENAS = """
+import ctypes, threading
+from probe.cli.explore import share_arenas
+share_arenas()
+library = ctypes.CDLL(None)
+library.malloc.restype = library.fopen.restype = ctypes.c_void_p
+together = threading.Barrier(12)
+def take():
+    together.wait()
+    library.malloc(1000)
+    together.wait()
+threads = [threading.Thread(target=take) for _ in range(12)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+file = ctypes.c_void_p(library.fopen(b"arenas.xml", b"w"))
+library.malloc_info(0, file)
+library.fclose(file)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries have no such arenas")
+def test_threads_share_two_arenas_of_memory() -> None:
+    subprocess.run([sys.executable, "-c", ARENAS], check=True)
+    assert Path("arenas.xml").read_text(encoding="ascii").count("<heap nr=") <= 2
 
 
 @pytest.mark.parametrize(
